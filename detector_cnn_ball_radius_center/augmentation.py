@@ -9,7 +9,7 @@ import tensorflow as tf
 from common.training import augmentation_ops
 
 # How far the labelled centre is to the right of and below the visible centre, as a fraction of the patch: a tenth of a
-# pixel at 16x16. A flip mirrors the picture, but not the way patches are sampled and labelled (RECIPE.md).
+# pixel at 16x16. It comes from how patches are sampled and labelled, so a flip does not change its direction.
 LABEL_OFFSET = (0.004, 0.01)
 # Strength of the light changes (see `make_augmentation`), and largest standard deviation of the noise in grey levels.
 LIGHT, NOISE = 1.0, 6.0

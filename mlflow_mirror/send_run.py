@@ -44,7 +44,7 @@ class Sender:
         self.placed = False  # whether the server shows the run below its parent run
         self._files = Files(self.run)
         self._ready = False  # whether the server was checked to have the run since the last fault
-        self._new = True  # whether this session has not yet found the run
+        self._new = True  # until this session first finds the run on the server
         self._errors = 0  # steps in a row that failed with status 500
 
     def step(self) -> Fault | None:

@@ -1,4 +1,4 @@
-"""Ends a run or `export.py`: writes the files, model.json and the model card, and tracks the metrics."""
+"""The last step of a run and of `export.py`: writes the files, model.json and the model card, and logs the metrics."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -11,7 +11,7 @@ from common.errors import UserError
 from robot_export.layout import Layout, term
 from robot_export.project import Numbers, Project
 
-EXACT = 1e-4  # largest allowed difference of a float32 format; a different order of additions stays below it
+EXACT = 1e-4  # largest allowed difference of a float32 format; adding in a different order causes less
 QUANTISED = 0.02  # largest allowed difference of a quantised format from its test vectors; processors round differently
 RECALL_LOST = 0.005  # fraction of the balls; a format that loses more than this at its threshold is rejected
 ERROR_GROWN = 0.05  # relative to Keras; a format whose centre error grows by more than this is rejected

@@ -93,7 +93,7 @@ def plain(check: Check) -> str:
 
 
 def strict(check: Check) -> str:
-    """A run finishes as an unknown user without a network, with a read-only root and dead proxies."""
+    """A run finishes without a network, with a read-only root and dead proxies, as any user."""
     terms = check.strict()
     out = check.run([*QUICK, "--tracking", "deepl"], terms)
     folder = only_run(terms.volume, out)

@@ -141,7 +141,7 @@ def training_curves(
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
-    cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # an odd number: the first gets a row
+    cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # if odd, the first fills a row
     with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * len(cells)) as drawing:
         drawing.suptitle(textwrap.fill(title, 60), x=0.012, ha="left", weight="bold", fontsize=15)
         for name, axes in drawing.subplot_mosaic(cells).items():

@@ -1,4 +1,4 @@
-"""Checks everything that can go wrong with a run before TensorFlow loads, the cheapest checks first."""
+"""Before TensorFlow loads, checks for everything that can go wrong with a run, the cheapest checks first."""
 
 import shlex
 from collections.abc import Callable

@@ -17,7 +17,7 @@ PICTURES = 200
 
 
 def within(kind: type, low: float, high: float) -> Callable:
-    """Returns the type of an argparse option: an int or float from `low` to `high`."""
+    """Returns a `type` for an argparse option that accepts an int or float from `low` to `high`."""
 
     def value(text: str):
         with suppress(ValueError):

@@ -68,7 +68,7 @@ def _harmonics(points: np.ndarray, rng: np.random.Generator, waves: int, frequen
 
 
 def _spots(points: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Draws the dark panels of a modern match ball: evenly spread caps with three to five rounded, twisted arms."""
+    """Draws the dark panels of a modern match ball: evenly spaced spots with three to five rounded, twisted arms."""
     axes = {12: pentagon_axes(), 20: hexagon_axes(), 6: np.concatenate([np.eye(3), -np.eye(3)])}[count]
     near = points @ axes.T
     nearest = near.argmax(-1)

@@ -7,7 +7,7 @@ from robot_export.cpp.weights import padded
 
 Lines = list[str]
 Pieces = list[tuple[int, int]]  # vectors of a row: (lanes, offset)
-ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # registers for sums; there are 16, 16 and 32
+ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # vector width: registers used for sums (the processors have 16, 16 and 32)
 
 
 @dataclass(frozen=True)

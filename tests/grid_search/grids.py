@@ -77,7 +77,7 @@ class Grid:
         return parent, children
 
     def check_complete(self, count: int, epochs: int) -> None:
-        """Checks that no run is missing or duplicated, on the disk and on MLflow."""
+        """Checks that no run is missing or duplicated, on disk and in MLflow."""
         assert self.finished() == len(self.run_folders()) == count
         parent, children = self.tracked()
         client, _ = tracked_runs(self.runs, "small_training")

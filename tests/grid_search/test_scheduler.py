@@ -1,4 +1,4 @@
-"""Checks that runs that fail, are killed or fall behind do not affect others, on real Ray clusters; mostly slow."""
+"""Checks on real Ray clusters that runs that fail, are killed or fall behind do not affect others."""
 
 import json
 import os
