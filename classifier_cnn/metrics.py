@@ -76,7 +76,7 @@ def checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
 
 
 def curve(labels, scores) -> Curve:
-    """Returns the curve for ROC, precision-recall and the choice of the threshold."""
+    """Returns the curve from which ROC, precision-recall and the threshold are computed."""
     labels, scores = checked(labels, scores)
     order = np.argsort(-scores, kind="stable")
     descending = scores[order]

@@ -14,7 +14,7 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
     launch.in_environment()
 
-from common.cli.evaluation_options import threshold_value
+from common.cli.evaluation_options import RESULTS, threshold_value
 from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files, output_folder, run_main
 from common.cli.quiet import quiet_stderr
@@ -56,9 +56,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--threshold", type=threshold_value, metavar="X", help=text)
     text = "folder for the negatives, with top/ and bottom/ inside (default: negatives in the folder of the results)"
     add("--negatives", type=Path, metavar="ROOT", help=text)
-    text = "folder for the results (default: a new folder mine-NAME in runs, or in BALL_OUTPUT_DIR if it is set; "
-    text += "-2, -3, ... is added if the name is taken)"
-    add("--output-dir", type=output_folder, metavar="DIR", help=text)
+    add("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("mine-NAME"))
     add_scan_options(parser, CANDIDATES)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)

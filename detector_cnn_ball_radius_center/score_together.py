@@ -13,7 +13,7 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
     launch.in_environment()
 
-from common.cli.evaluation_options import threshold_value
+from common.cli.evaluation_options import RESULTS, threshold_value
 from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files, output_folder, run_main
 from common.cli.quiet import quiet_stderr
@@ -33,13 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help=text)
     text = "decision threshold (default: the classifier's, from model.json)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
-    parser.add_argument(
-        "--output-dir",
-        type=output_folder,
-        metavar="DIR",
-        help="folder for the results (default: a new folder together-NAME in runs, or in BALL_OUTPUT_DIR if it is set; "
-        "-2, -3, ... is added if the name is taken)",
-    )
+    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("together-NAME"))
     return parser.parse_args(argv)
 
 

@@ -44,7 +44,11 @@ def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
             for row in pareto_front(judged, "multiply_accumulates", plan.lower_is_better)
         ] + _export_command(plan, rows)
         shown += ["", "best quality for each number of multiply-accumulates (the Pareto front):", *best]
-        page += ["![quality against cost](grid.png)", "## Best for their multiply-accumulates", _block(best)]
+        page += [
+            "![quality against cost](grid.png)",
+            "## Best quality for each number of multiply-accumulates",
+            _block(best),
+        ]
     write_page(plan.folder / "report.html", "\n\n".join(page))
     return "\n".join([*shown, f"overview: {plan.folder}/report.html, grid.csv, ranking.txt, grid.png"])
 

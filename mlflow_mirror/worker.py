@@ -45,7 +45,7 @@ class Carrier:
         """Repeats rounds until everything has arrived or LAST_ROUNDS have failed. Returns the faults by run."""
         for number in range(LAST_ROUNDS):
             time.sleep(number)
-            faults, self._patience = self.round(), 0.0  # waits for other processes only in the first round
+            faults, self._patience = self.round(), 0.0  # only the first round waits for other processes
             if not faults:
                 break
         return faults

@@ -220,7 +220,7 @@ def _move_in(new: Path, folder: Path) -> None:
         (folder / file).unlink(missing_ok=True)
     for file in sorted(made, key=lambda file: (file in CARD, file == "model.json")):
         (new / file).replace(folder / file)
-    stale = sorted(file for file in _known_files() - made if (folder / file).exists())
+    stale = sorted(file for file in _known_files() - made if os.path.lexists(folder / file))
     for file in stale:
         (folder / file).unlink()
     if stale:

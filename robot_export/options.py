@@ -38,8 +38,10 @@ def export_parser(description: str) -> Parser:
     add_robot_options(parser)
     text = "namespace of model.h (default: from project, size and run)"
     parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
-    text = "a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)"
-    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=text)
+    text = "a new folder for the files (default: the run's folder; without a run, a new folder export-NAME in runs, or "
+    text += "in BALL_OUTPUT_DIR if it is set)"
+    # Not `output_dir`, whose default the parser checks: this default depends on the model.
+    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", dest="export_dir", help=text)
     return parser
 
 
@@ -53,12 +55,12 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
             the output folder cannot be written, or a robot cannot load this kind.
     """
     file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
-    model, *_ = [
-        find_model(path) for path in (arguments.model, getattr(arguments, "detector", None)) if path is not None
-    ]
+    model = find_model(arguments.model)
+    if getattr(arguments, "detector", None) is not None:
+        find_model(arguments.detector)
     for name in ("calibration", "validation"):
         check_files(getattr(arguments, name) or (), option=f"--{name}")
-    if arguments.output_dir is None:
+    if arguments.export_dir is None:
         beside = model.with_name("model.json")
         output_folder(beside.parent if beside.is_file() else default_output_dir())
     return arguments

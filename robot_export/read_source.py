@@ -73,7 +73,7 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, recor
         manifest = describe_model(model, parts, normalised, project=project, target=target)
     else:
         datasets = known.datasets
-        if arguments.output_dir is not None:
+        if arguments.export_dir is not None:
             datasets = datasets | {"validation": describe_files(parts["validation"])}
         given = describe_input(model, normalised, known.input.sampling_rule)
         manifest = replace(known, input=given, cost=count_cost(model), datasets=datasets)
@@ -92,10 +92,10 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
     asked = {"robots": tuple(dict.fromkeys(arguments.robot or ())), "accept_sampling": arguments.accept_sampling}
     job = Job(file.parent, source, project, {}, detector=partner, name=arguments.namespace or "", **asked)
     robot_kinds(job)
-    if arguments.output_dir is None and model_json.read_beside(file):
+    if arguments.export_dir is None and model_json.read_beside(file):
         return replace(job, results=_read_evaluation(file.parent, source.manifest.metrics))
     name = f"export-{model_name(file)}"
-    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / name)
+    folder = new_folder(arguments.export_dir or TrainingOptions().output_dir / name)
     with replacing(folder / "model.keras") as new:
         shutil.copyfile(file, new)
     return replace(job, folder=folder)
@@ -144,7 +144,7 @@ def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], kno
         raise UserError(f"calibration needs training patches, not test patches. Received: {', '.join(tests)}.")
     if digest == parts["validation"].digest:
         raise UserError("calibration needs training patches. Received: the validation patches. Choose other files.")
-    if known and arguments.output_dir is None and parts["validation"].digest != known.digest("validation"):
+    if known and arguments.export_dir is None and parts["validation"].digest != known.digest("validation"):
         raise UserError(
             f"the run was validated on other patches. Received: {', '.join(parts['validation'].files)}. "
             "Pass those, or choose a new folder with --output-dir."

@@ -1,6 +1,7 @@
 """Opens or checks one exported file; runs in a child process, because the file may crash or hang its runtime.
 
-A file that a model.json lists is copied after its hash was checked, and the copy is run, so that nobody can replace it.
+A file that model.json lists is read once and its hash is checked. A copy of these bytes is run, which nobody else can
+replace.
 """
 
 import json

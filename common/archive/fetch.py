@@ -87,7 +87,7 @@ def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENC
 def origin_of(path: Path) -> str:
     """Returns the address from which a cached file was downloaded, or the file's path if the address is unknown."""
     note = Version.read(sibling(path, "origin"))
-    return note.url if note and note.length == path.stat().st_size else str(path)  # else the file was replaced by hand
+    return note.url if note and note.length == path.stat().st_size else str(path)  # else it was replaced by hand
 
 
 def sibling(target: Path, suffix: str) -> Path:

@@ -7,7 +7,7 @@ RULES = {
     "centres": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
     "corners": "index int(k * step) inside the patch, step = side / size",
     "area": "mean of the pixels under each cell, weighted by the fraction of each that it covers",
-    "naoth": "as centres, but not clamped: up to the network's size, the last index is the pixel beyond the patch",
+    "naoth": "like centres, but not clamped: if side <= size, the last index is one pixel beyond the patch",
 }
 _FORMER = {"robot": "centres", "nearest": "corners"}  # names in files from before November 2026
 

@@ -41,7 +41,7 @@ class Settings:
 
     @classmethod
     def of(cls, options, patches: int) -> "Settings":
-        """Makes the settings from the command line; a dry run takes a single step with all of its patches."""
+        """Makes the settings from the command line; a dry run takes a single step with all patches."""
         if options.dry_run:
             return cls(1, patches, options.learning_rate, seed=options.seed)
         return cls(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)

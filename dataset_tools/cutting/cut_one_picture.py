@@ -135,7 +135,7 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
 
 
 def _whole(image, record: Record, camera: str) -> Found:
-    """Yields a patch that is already cut. `subsampled` says that its side does not depend on the object's size."""
+    """Yields a patch that is already cut. `subsampled`: the patch's side says nothing about the object's size."""
     if image.height != image.width or image.width > PATCH_SIDE_MAX:
         raise Refused(f"not square, or larger than {PATCH_SIDE_MAX} pixels, so it is a picture and not a patch")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}

@@ -16,7 +16,8 @@ BANDS, BAND_BITS = 4, 16
 NEAR_BITS = 7
 CORRELATION_MIN = 0.93  # of the brightness at 16x16; a lower limit would include robots and lines that only look alike
 CONTRAST_MIN = 6.0  # grey levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
-BUCKET_MAX = 2048  # patches compared per band value: a robot that stands still produces thousands of equal patches
+# Maximum number of patches compared per band value. A robot that stands still produces thousands of equal patches.
+BUCKET_MAX = 2048
 EQUAL_MAX = 16  # maximum number of recordings per exact duplicate
 BLOCK = 1024  # patches looked up at once
 PAIRS_AT_ONCE = 1 << 21

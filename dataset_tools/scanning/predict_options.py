@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from common.cli.evaluation_options import threshold_value
+from common.cli.evaluation_options import RESULTS, threshold_value
 from common.cli.find_run import run_or_file
 from common.cli.program import Parser, output_folder
 
@@ -53,10 +53,7 @@ def prediction_parser(description: str) -> Parser:
     add("sources", type=Path, nargs="+", metavar="SOURCE", help=text)
     text = "scores at or above this count as balls (default: the classifier's own threshold)"
     add("--threshold", type=threshold_value, metavar="X", help=text)
-    text = (
-        "new folder for the results; a number is added if it exists (default: predict-MODEL in the folder of the runs)"
-    )
-    add("--output-dir", type=output_folder, metavar="DIR", help=text)
+    add("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("predict-NAME"))
     text = "maximum number of pictures to draw, evenly spread over all (default: %(default)s)"
     add("--max-pictures", type=within(int, 0, 1_000_000), default=PICTURES, metavar="N", help=text)
     text = "also write the drawn pictures as Label Studio tasks, with the detected balls as predictions"

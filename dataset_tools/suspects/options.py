@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from common.cli.evaluation_options import RESULTS
 from common.cli.program import Parser, check_files, output_folder
 from common.cli.training_options import TrainingOptions
 from common.errors import UserError
@@ -33,8 +34,7 @@ def parse(
     add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")
     add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (%(default)s)")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
-    text = "new folder for the sheet and the list (default: suspects-FILE in the folder of the runs)"
-    add("--output-dir", type=output_folder, metavar="DIR", help=text)
+    add("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("suspects-FILE"))
     arguments = parser.parse_args(argv)
     check_files(arguments.files)
     if not 2 <= arguments.folds <= 100:

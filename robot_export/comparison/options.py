@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from common.cli.evaluation_options import RESULTS
 from common.cli.find_run import run_or_file
 from common.cli.printable import printable
 from common.cli.program import Parser, check_files, output_folder
@@ -17,8 +18,7 @@ def compare_parser(description: str) -> Parser:
     parser = Parser(description=description)
     text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
-    text = "folder for the numbers, scores and pictures (default: a new comparison-A-B in the output folder)"
-    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=text)
+    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("comparison-A-B"))
     add_foreign_options(parser)
     return parser
 

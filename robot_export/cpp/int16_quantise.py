@@ -125,9 +125,10 @@ def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int1
 
 
 def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[int]) -> tuple[Int16Layer, float]:
-    """Quantises a layer with int32 sums; returns it and the unit of its activations, the first one that fits.
+    """Quantises a layer with int32 sums; returns the layer and the first unit of its activations that fits.
 
-    real: its factors, for inputs in their unit. units, shifts (of the sums): candidates, the best first.
+    real: the factors times the unit of the inputs. units, shifts: candidate units, and candidate shifts of the sums,
+    the best first.
     """
     for unit in units:
         for shift in shifts:

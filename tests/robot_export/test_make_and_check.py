@@ -1,6 +1,8 @@
 """Runs every format of both projects in its real runtime; if one is broken, nothing is exported."""
 
 import dataclasses
+import io
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -91,7 +93,7 @@ def test_only_keras_and_nothing(tmp_path):
         assert model_json.read(tmp_path) == told
 
 
-def test_an_export_waits_for_another_one_and_removes_what_a_killed_one_left(tmp_path, capsys):
+def test_an_export_waits_for_another_one_and_removes_what_a_killed_one_left(tmp_path, monkeypatch):
     job, started, may_end = make_job(tmp_path, "classifier"), Event(), Event()
     (tmp_path / ".export.killed").mkdir()
     (tmp_path / ".export.killed" / "model.onnx").write_text("half")
@@ -106,8 +108,10 @@ def test_an_export_waits_for_another_one_and_removes_what_a_killed_one_left(tmp_
         first = threads.submit(deliver, job, "none", slow)
         assert started.wait(60)
         assert not (tmp_path / ".export.killed").exists()
+        said = io.StringIO()  # capsys may lose what another thread prints while it is read
+        monkeypatch.setattr(sys, "stderr", said)
         second = threads.submit(deliver, job, "none")
-        while "waiting for another export to" not in capsys.readouterr().err:
+        while "waiting for another export to" not in said.getvalue():
             assert not second.done()
         assert len(list(tmp_path.glob(".export.*/validation_curves.png"))) == 1
         may_end.set()
