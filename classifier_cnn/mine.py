@@ -20,7 +20,7 @@ from common.cli.program import Parser, check_files, output_folder, run_main
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
 from dataset_tools.scanning.predict_options import add_scan_options, within
-from robot_export.foreign_options import add_foreign_options
+from robot_export.foreign_options import add_foreign_options, check_models
 
 CANDIDATES = 10
 RULES = ("nearest", "models", "views")
@@ -60,6 +60,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_scan_options(parser, CANDIDATES)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
+    check_models((arguments.model, *arguments.models))
     for sources in (arguments.sources, arguments.certified, arguments.no_ball, arguments.training):
         check_files(sources, folders=True)
     if arguments.rule == "models" and not arguments.models:

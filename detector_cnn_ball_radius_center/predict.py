@@ -17,7 +17,7 @@ from common.cli.find_run import run_or_file
 from common.cli.program import check_files, run_main
 from common.cli.quiet import quiet_stderr
 from dataset_tools.scanning.predict_options import prediction_parser
-from robot_export.foreign_options import add_foreign_options
+from robot_export.foreign_options import add_foreign_options, check_models
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,6 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--classifier", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
+    for model in filter(None, (arguments.model, arguments.classifier)):
+        check_models([model])  # one by one, because one file can contain both models
     check_files(arguments.sources, folders=True)
     with quiet_stderr():
         from detector_cnn_ball_radius_center.predicting import predict_with

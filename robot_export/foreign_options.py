@@ -1,10 +1,13 @@
 """Adds the options that describe a file without a model.json: its input and the meaning of its outputs."""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.cli.program import check_files
 from common.datasets.sampling_rules import RULES
+from common.training.find_model import find_model
 from robot_export.layout import PIXELS, TERMS, Layout
 from robot_export.model_json import find_entry
 
@@ -27,6 +30,18 @@ def is_exported(path: Path) -> bool:
     """
     suffix = path.suffix.lower()
     return suffix in RUNTIMES or (suffix in (".h", ".h5") and path.is_file() and find_entry(path) is not None)
+
+
+def check_models(paths: Iterable[Path]) -> None:
+    """Refuses models that are missing, damaged or given twice, before large packages are imported.
+
+    Args:
+        paths: folders of runs, .keras files and exported files.
+
+    Raises:
+        UserError: what is wrong with which model.
+    """
+    check_files([path if is_exported(path) else find_model(path) for path in paths])
 
 
 def add_foreign_options(parser: argparse.ArgumentParser) -> None:

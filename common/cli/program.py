@@ -103,7 +103,7 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
             raise UserError(f"This file is empty. Received: {given}. Fetch or make it again.")
         place = facts.st_dev, facts.st_ino
         if place in seen:
-            raise UserError(f"The same data is given twice. Received: {seen[place]} and {path}. Give it once.")
+            raise UserError(f"A file or folder is given twice. Received: {seen[place]} and {path}. Give it once.")
         seen[place] = path
 
 
@@ -125,7 +125,7 @@ def output_folder(text: str | Path) -> Path:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns `, did you mean NAME?` with the most similar known word; "" if no word is similar."""
-    near = difflib.get_close_matches(str(word), set(known) - {word}, 1)
+    near = difflib.get_close_matches(str(word), set(known) - {word}, 1, cutoff=0.7)
     return f", did you mean {near[0]}?" if near else ""
 
 

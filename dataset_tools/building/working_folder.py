@@ -20,11 +20,14 @@ LOCKED_AFTER_S = 60.0  # by then, the process that made a folder has certainly l
 def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yields a new folder in `parent`, deleted when the block ends; first deletes the folders of killed processes.
 
+    A `parent` that did not exist is made. If the block ends with an error, it is removed again.
+
     Folders of other programs may begin with the same prefix, so only empty folders and those with our lock are deleted.
 
     Raises:
         OSError: the folder cannot be created.
     """
+    new = not parent.exists()
     parent.mkdir(parents=True, exist_ok=True)
     for old in parent.glob(f"{escape(prefix)}*"):
         with suppress(Timeout, OSError):
@@ -34,8 +37,15 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
             elif time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
                 old.rmdir()  # fails unless it is empty
     with ExitStack() as stack:
+        if new:
+            stack.push(lambda error, *_: _remove_if_empty(parent) if error else None)
         with uninterrupted():  # an interrupt while the folder is created would leave it behind
             made = TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(made))
         stack.enter_context(FileLock(folder / IN_USE))
         yield folder
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()

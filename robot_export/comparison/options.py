@@ -7,8 +7,7 @@ from common.cli.find_run import run_or_file
 from common.cli.printable import printable
 from common.cli.program import Parser, check_files, output_folder
 from common.errors import UserError
-from common.training.find_model import find_model
-from robot_export.foreign_options import add_foreign_options, is_exported
+from robot_export.foreign_options import add_foreign_options, check_models, is_exported
 
 PATCH_FILES = (".h5", ".hdf5")
 
@@ -27,7 +26,7 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     """Divides the arguments into models and patch files, and checks their names.
 
     Raises:
-        UserError: there are fewer than two models or no files, or one of them does not exist.
+        UserError: there are fewer than two models or no files, or one of them does not exist or is given twice.
     """
     exported = {path for path in names if is_exported(path)}
     files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]
@@ -36,7 +35,5 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
         shown = " ".join(map(printable, names))
         raise UserError(f"a comparison needs 2 to 26 models, then patch files (.h5). Received: {shown}.")
     check_files(files)
-    for path in models:
-        if path not in exported:
-            find_model(path)
+    check_models(models)
     return models, files

@@ -211,10 +211,14 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
         (["good", "nowhere.onnx", "FILE"], "There is no such file"),
         (["good", "empty.onnx", "FILE"], "This file is empty. Received: empty.onnx"),
         (["good", "empty.tflite", "FILE"], "This file is empty. Received: empty.tflite"),
-        (["good", "good", "FILE", "FILE"], "The same data is given twice"),
+        (["good", "good", "FILE", "FILE"], "A file or folder is given twice"),
         (["good", "large", "FILE"], "take different patches. Received: good: 16x16x1, border 0; large: 32x32x1"),
         (["good", "bordered", "FILE"], "Received: good: 16x16x1, border 0; bordered: 16x16x1, border 10"),
-        (["large", "large", "FILE"], "take 32x32x1 patches"),
+        (["large", "LARGE", "FILE"], "take 32x32x1 patches"),
+        (
+            ["good", "good", "FILE"],
+            "A file or folder is given twice. Received: good/model.keras and good/model.keras",
+        ),
         (["good", "circles", "FILE"], "circles"),
         (["good", "nan", "FILE"], "NaN or infinite"),
         (["good", "none", "FILE"], "threshold: 'keras' is a required property"),
@@ -229,7 +233,10 @@ def test_bad_input_gives_one_line_and_status_2(models, file, tmp_path, capsys, m
     monkeypatch.chdir(models)
     for empty in (tmp_path / "empty.h5", models / "empty.onnx", models / "empty.tflite"):
         empty.touch()
-    arguments = [{"FILE": file, "EMPTY": tmp_path / "empty.h5"}.get(argument, argument) for argument in arguments]
+    paths = {"FILE": file, "EMPTY": tmp_path / "empty.h5", "LARGE": tmp_path / "large"}
+    if "LARGE" in arguments:
+        shutil.copytree(models / "large", paths["LARGE"])
+    arguments = [paths.get(argument, argument) for argument in arguments]
     assert run(*arguments, "--output-dir", tmp_path / "out") == 2
     captured = capsys.readouterr()
     assert message in captured.err

@@ -157,7 +157,7 @@ def test_several_files_are_scored_together_and_separately(models, file, tmp_path
         (["FILE", "FILE"], "not a .keras file"),
         (["model.onnx", "FILE"], "use compare.py or predict.py"),
         (["run", "nowhere.h5"], "nowhere.h5"),
-        (["run", "FILE", "FILE"], "The same data is given twice"),
+        (["run", "FILE", "FILE"], "A file or folder is given twice"),
         (["run", "run/model.keras"], "not an HDF5 file"),
         (["zip.keras", "FILE"], "cannot be loaded"),
         (["three.keras", "FILE"], "not a classifier"),

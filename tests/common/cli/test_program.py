@@ -147,7 +147,9 @@ def test_a_file_that_is_given_twice_is_refused_however_it_is_spelled(tmp_path, o
     (tmp_path / "here").mkdir()
     (tmp_path / "link.h5").symlink_to("a.h5")
     (tmp_path / "hard_link.h5").hardlink_to(tmp_path / "a.h5")
-    with pytest.raises(UserError, match=r"^The same data is given twice\. Received: .*a\.h5 and .*\.h5\. Give it once"):
+    with pytest.raises(
+        UserError, match=r"^A file or folder is given twice\. Received: .*a\.h5 and .*\.h5\. Give it once"
+    ):
         check_files([tmp_path / "a.h5", tmp_path / other])
 
 
@@ -180,7 +182,8 @@ def test_an_empty_path_is_not_the_working_directory(given, capsys):
 
 
 WRITERS = {  # commands that write to a new folder, with all other arguments that they need
-    **{f"{project}.{name}": ["a.keras", "a.h5"] for project in PROJECTS for name in ("evaluate", "compare", "predict")},
+    **{f"{project}.{name}": ["a.keras", "a.h5"] for project in PROJECTS for name in ("evaluate", "predict")},
+    **{f"{project}.compare": ["a.keras", "b.keras", "a.h5"] for project in PROJECTS},
     **{f"{project}.{name}": words for project in PROJECTS for name, words in (("export", ["a.keras"]), ("train", []))},
     **{f"{project}.suspects": ["a.h5"] for project in PROJECTS},
     "classifier_cnn.mine": ["a.keras", "a.h5"],
@@ -215,6 +218,21 @@ def test_a_default_output_folder_that_cannot_be_made_is_told_before_anything_is_
     with pytest.raises(UserError, match=rf"folder cannot be used: Not a directory\. Received: {tmp_path}/file/new"):
         importlib.import_module(module).main(WRITERS[module])
     assert not (tmp_path / "file" / "new").exists()
+
+
+def test_a_missing_model_is_told_by_every_command_before_large_packages_are_imported(tmp_path):
+    models = {module: words for module, words in WRITERS.items() if "a.keras" in words}
+    (tmp_path / "a.h5").write_bytes(b"not empty")
+    code = (
+        "import importlib, sys\n"
+        "from common.cli.program import run_main\n"
+        f"for module, words in {models}.items():\n"
+        "    status = run_main(lambda: importlib.import_module(module).main(words))\n"
+        "    print(module, status, sorted({'tensorflow', 'keras', 'h5py'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{module} 2 []" for module in models]
+    assert done.stderr.count("error: the model does not exist. Received: a.keras.") == len(models) == 10
 
 
 def test_an_output_folder_may_have_to_be_made_later(tmp_path, monkeypatch):

@@ -37,6 +37,18 @@ def test_ctrl_c_just_after_the_working_folder_was_made_leaves_nothing_behind(tmp
     assert not list(tmp_path.iterdir())
 
 
+def test_a_new_parent_folder_stays_only_if_the_work_succeeds(tmp_path):
+    for error, name in ((InterruptedError, "new"), (KeyboardInterrupt, "stopped")):
+        with pytest.raises(error), working_folder(tmp_path / name, ".cut-"):
+            raise error
+    (tmp_path / "old").mkdir()
+    with pytest.raises(InterruptedError), working_folder(tmp_path / "old", ".cut-"):
+        raise InterruptedError
+    with working_folder(tmp_path / "done", ".cut-"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "done"}
+
+
 def test_folders_of_other_programs_are_left_alone(tmp_path):
     """`--output-dir out` makes `.out-*`; a person may have an old `.out-backup` beside it."""
     kept = [tmp_path / name / "data.txt" for name in (".out-backup", ".other-")]
