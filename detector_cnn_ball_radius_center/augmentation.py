@@ -8,26 +8,31 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-# How far the labelled centre is to the right of and below the visible centre, as a fraction of the patch: a tenth of a
-# pixel at 16x16. It comes from how patches are sampled and labelled, so a flip does not change its direction.
+# How far the labelled centre is to the right of the visible centre and how far below it, as fractions of the patch. In
+# a 16x16 patch, this is about a tenth of a pixel. The offset comes from how the patches were sampled and labelled, so a
+# flip of the patch does not change its direction.
 LABEL_OFFSET = (0.004, 0.01)
-# Strength of the light changes (see `make_augmentation`), and largest standard deviation of the noise in grey levels.
+# The strength of the light changes (see `make_augmentation`), and the largest standard deviation of the noise in grey
+# levels.
 LIGHT, NOISE = 1.0, 6.0
 
 
 def make_augmentation(
     seed: int, flips: bool = True, turns: bool = True, offset=LABEL_OFFSET, light: float = LIGHT, noise: float = NOISE
 ) -> Callable:
-    """Makes the augmentation. The defaults are the recipe; the arguments are for measuring its parts.
+    """Makes the augmentation.
 
-    Order: geometry first, then light, then noise, then clipping to 0..255.
+    The defaults are those of the recipe. Other values are for measuring the effect of a single part.
+
+    The order is: geometry first, then light, then noise, then clipping to 0..255.
 
     Args:
         seed: seed for the noise.
         flips: mirror horizontally and vertically.
         turns: transpose; together with flips, this gives quarter turns.
         offset: see `LABEL_OFFSET`.
-        light: strength of the light changes; 1: brightness by up to 30 grey levels, contrast by 30 %, tone by 0.3.
+        light: strength of the light changes; with 1, the brightness changes by up to 30 grey levels, the contrast by up
+            to 30 %, and the tone by up to 0.3.
         noise: largest standard deviation, in grey levels.
 
     Returns:
@@ -51,7 +56,7 @@ def make_augmentation(
 
 
 def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
-    """Transposes, then flips patches, together with their circles.
+    """Transposes patches and then flips them, together with their circles.
 
     Args:
         x: float32 [n, h, w, planes], square.
@@ -71,9 +76,10 @@ def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
 
 
 def flip(x, flip_x, flip_y):
-    """Mirrors patches horizontally where flip_x, bool [n], is true, and vertically where flip_y is; exact.
+    """Mirrors some patches without changing any pixel value.
 
-    It multiplies by mirrored identity matrices, because reversing an axis takes several times as long.
+    flip_x, flip_y: bool [n], which patches to mirror horizontally and which to mirror vertically. The patches are
+    multiplied by mirrored identity matrices, because reversing an axis takes several times as long.
     """
 
     def mirrors(size, chosen):

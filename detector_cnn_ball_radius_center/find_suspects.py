@@ -1,4 +1,4 @@
-"""Finds circles that are probably wrong: their distance from the prediction is not explained by size and blur."""
+"""Finds labelled circles that are probably wrong: size and blur do not explain how far the prediction is from them."""
 
 import argparse
 
@@ -12,7 +12,7 @@ from detector_cnn_ball_radius_center import plots, training
 from detector_cnn_ball_radius_center.metrics import checked
 from detector_cnn_ball_radius_center.options import Options
 
-SUSPICIOUS = 2.5  # robust standard deviations; see `unexplained` and benchmarks/planted_labels.py
+SUSPICIOUS = 2.5  # in robust standard deviations, see `unexplained`; chosen with benchmarks/planted_labels.py
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
@@ -37,8 +37,9 @@ def unexplained(y, circles, sharp) -> np.ndarray:
 
     The error is the distance between label and prediction as vectors [radius, x, y], with radius and centre in units
     of their spread (1.4826 times the median absolute deviation). A linear function of the logarithms of radius and
-    sharpness is fitted to the logarithm of the error, with the soft L1 loss, so that wrong labels do not affect the
-    fit. The residual is divided by its spread above the median (tiny errors have very negative logarithms).
+    sharpness is fitted to the logarithm of the error. The fit uses the soft L1 loss, so that wrong labels hardly change
+    it. Each residual is divided by the spread of the residuals above the median. Those below the median are not used,
+    because the logarithms of tiny errors are very negative.
 
     Args:
         y: [n, 3], the labels. circles: [n, 3], from networks that have not seen the patch.

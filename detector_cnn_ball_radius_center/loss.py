@@ -1,7 +1,8 @@
 """Defines the losses for training the detector, with the names that --loss uses.
 
-A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner. Every patch of a
-detection file shows a ball (dataset_tools/building/choose_patches.py), so there is no case without one.
+A circle is [radius, center_x, center_y] in fractions of the patch; the origin is its top left corner. Every patch of a
+detection file shows a ball (dataset_tools/building/choose_patches.py), so the losses need no case for patches without a
+ball.
 """
 
 import math
@@ -9,8 +10,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
-SMALLEST_RADIUS = 0.01  # fraction of the patch; the loss treats smaller radii as this radius
+# Huber's loss is quadratic for errors below this fraction of the patch, and linear for larger errors. In a 16x16 patch,
+# the fraction is a third of a pixel.
+HUBER_DELTA = 0.02
+SMALLEST_RADIUS = 0.01  # fraction of the patch; the IoU is computed with this radius if the radius is smaller
 
 
 def make_loss(name: str) -> Callable:
@@ -23,23 +26,25 @@ def make_loss(name: str) -> Callable:
 
 
 def mean_absolute_error(y, circle):
-    """Returns the mean absolute difference of the three values, as a fraction of the patch; two [n, 3] -> [n]."""
+    """Returns the mean absolute difference of the three values of a circle, as a fraction of the patch; shape [n]."""
     return tf.reduce_mean(tf.abs(circle - y), 1)
 
 
 def huber(y, circle):
-    """Returns Huber's loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; -> [n]."""
+    """Returns Huber's loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; shape [n]."""
     error = tf.abs(circle - y) / HUBER_DELTA
     near = tf.minimum(error, 1.0)
     return tf.reduce_mean(near * (error - 0.5 * near), 1)
 
 
 def circle_iou_loss(y, circle):
-    """Returns 1 - IoU of the two circles, plus a penalty for the distance, which also works without overlap; -> [n].
+    """Returns 1 - IoU of the two circles, plus a penalty for the distance of their centres; shape [n].
 
-    The overlap is that of Yang et al., CircleNet: Anchor-free Glomerulus Detection with Circle Representation, 2020.
-    The penalty is the squared distance of the centres divided by the squared diameter of the smallest circle around
-    both (for boxes: Zheng et al., Distance-IoU Loss, 2020). A radius below SMALLEST_RADIUS adds another penalty.
+    Because of the penalty, the loss has a useful gradient even if the circles do not overlap. The IoU of circles is
+    from Yang et al., CircleNet: Anchor-free Glomerulus Detection with Circle Representation, 2020. The penalty is the
+    squared distance of the centres divided by the squared diameter of the smallest circle around both circles (Zheng et
+    al., Distance-IoU Loss, 2020, describe it for boxes). If the radius is below SMALLEST_RADIUS, another penalty is
+    added.
     """
     radius = tf.maximum(circle[:, 0], SMALLEST_RADIUS)
     # The constant keeps the gradient of the distance finite where the centres coincide.
@@ -52,10 +57,11 @@ def circle_iou_loss(y, circle):
 
 
 def _lens_area(a, b, distance):
-    """Returns the area of the intersection of circles with radii a and b, all [n], with its exact gradient.
+    """Returns the area of the intersection of circles with radii a and b, with its exact gradient; all shapes are [n].
 
-    The derivative with respect to the distance is minus the common chord; with respect to a radius, it is the length of
-    the arc inside the other circle. Both are finite everywhere, unlike the automatic derivatives of acos and sqrt.
+    The derivative with respect to the distance is minus the length of the common chord. The derivative with respect to
+    a radius is the length of the arc inside the other circle. All of them are finite everywhere, unlike the automatic
+    derivatives of acos and sqrt.
     """
 
     @tf.custom_gradient
@@ -76,6 +82,6 @@ def _lens_area(a, b, distance):
 
 
 def _half_angle(a, b, distance):
-    """Returns half the central angle of the arc of circle a inside circle b: 0 to pi; all [n]."""
+    """Returns half the central angle of the arc of circle a that is inside circle b, 0 to pi; all shapes are [n]."""
     cosine = (distance**2 + a**2 - b**2) / (2 * a * tf.maximum(distance, 1e-6))
     return tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))

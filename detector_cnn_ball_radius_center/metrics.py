@@ -1,6 +1,6 @@
 """Computes the detector's metrics: pure functions of true and predicted circles, without I/O.
 
-A circle is [radius, center_x, center_y] in fractions of the patch; errors in pixels are pixels of the network's input.
+A circle is [radius, center_x, center_y] in fractions of the patch. Errors in pixels are pixels of the network's input.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def circle_iou(a, b) -> np.ndarray:
 
 
 def _segment(r: np.ndarray, s: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Returns the area that the common chord cuts off a circle of radius r on the side of the other circle."""
+    """Returns the area that the common chord cuts off a circle of radius r, on the side of the other circle."""
     twice = 2 * r * distance
     cosine = np.divide(distance**2 + r**2 - s**2, twice, out=np.ones_like(twice), where=twice > 0)
     half_angle = np.arccos(np.clip(cosine, -1, 1))
@@ -57,7 +57,8 @@ def center_errors(y, circles) -> np.ndarray:
 def evaluate(y, circles, size: int) -> dict[str, float]:
     """Returns all metrics of a set of patches, by name.
 
-    `*_px` are pixels, `*_fraction` fractions of the patch; `bias` is the mean of predicted minus true, in pixels.
+    `*_px` are in pixels, `*_fraction` are fractions of the patch. `bias_*` is the mean predicted value minus the mean
+    true value, in pixels.
 
     Args:
         y, circles: [n, 3], true and predicted.
@@ -78,8 +79,8 @@ def evaluate(y, circles, size: int) -> dict[str, float]:
 def of_drawn_patches(y, circles, size: int):
     """Returns a function that computes the metrics for comparing models on a bootstrap sample.
 
-    Its argument is how often each patch is drawn, int [n]. The metrics are median centre error and median radius error
-    in pixels, mean IoU, and the fraction of balls with an IoU above 0.75.
+    The function takes the number of times that each patch is drawn, int [n]. It returns the median centre error and the
+    median radius error in pixels, the mean IoU, and the fraction of balls with an IoU above 0.75.
     """
     y, circles = checked(y, circles)
     centre, radius = center_errors(y, circles) * size, np.abs(circles[:, 0] - y[:, 0]) * size
@@ -104,7 +105,8 @@ def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | flo
 
     Args:
         y, circles, size: see `evaluate`.
-        **groups: `camera=`, `recording=`: str [n], or None if the file has none (then there are no rows).
+        **groups: kinds of groups, such as `camera=` and `recording=`: str [n], the group of each patch. If a value is
+            None, there are no rows for this kind.
     """
     y, circles = checked(y, circles)
     rows = []

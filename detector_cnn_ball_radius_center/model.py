@@ -1,6 +1,6 @@
 """Builds the detector's network: the shared layers (common/training/trunk.py), then the ball's circle.
 
-A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner.
+A circle is [radius, center_x, center_y] in fractions of the patch; the origin is its top left corner.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ def build_model(
         dense: units of the hidden dense layer.
         regularize: add dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
-        mean_circle: mean of the training circles, the first prediction; otherwise, the first epochs only learn it.
+        mean_circle: mean of the training circles. The untrained network predicts it; otherwise, the first epochs would
+            only learn this mean.
 
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.

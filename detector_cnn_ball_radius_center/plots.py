@@ -12,7 +12,7 @@ from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
 from detector_cnn_ball_radius_center import metrics
 
 SHOWN = 20  # patches per gallery
-POINTS = 3000  # dots that a scatter plot can still show individually
+POINTS = 3000  # the maximum number of dots in a scatter plot; more dots would hide each other
 TARGETS = ("radius", "x of the centre", "y of the centre")
 
 
@@ -143,7 +143,9 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
-    """Draws how many balls are detected, in all and with enough overlap, against false positives; marks the threshold.
+    """Draws how many balls are detected, in all and with enough overlap, against false positives.
+
+    The values at the chosen threshold are marked.
 
     Args:
         curve: `together_metrics.operating_curve`.
@@ -162,7 +164,8 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
             axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label, linewidth=width)
             axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
             low = min(low, numbers[key], curve[key][alarms > 0].min(initial=1))
-        low = max(0, np.floor(10 * low - 1) / 10)  # tenths; the curve may be cut off where it has no false positives
+        # The axis starts at a multiple of 0.1. The part of the curve without false positives may be cut off.
+        low = max(0, np.floor(10 * low - 1) / 10)
         axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="fraction of the balls")
         axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
         plots.plain_log_axis(axes.xaxis)

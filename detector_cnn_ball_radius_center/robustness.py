@@ -1,4 +1,4 @@
-"""Computes the detector's metrics for the robustness sheet (common/runs/corruptions.py): the errors of the circles."""
+"""Computes the detector's metrics for the robustness sheet, see common/runs/corruptions.py."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ PANELS = (
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = "") -> None:
-    """Adds `robustness` and a sentence in `notes` to the result of `report`, and draws robustness.png.
+    """Draws robustness.png, and adds the metrics as `robustness` and a note about them to the result of `report`.
 
     A shift or zoom also moves the true circles. `predict` is a function: uint8 [n, h, w, channels] -> float32 [n, 3].
     """
@@ -28,6 +28,6 @@ def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = ""
 
 
 def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndarray:
-    """Returns where the circles, [n, 3], are in corrupted patches; `width` is in pixels."""
+    """Returns the positions of the circles, [n, 3], in the corrupted patches; `width` is that of a patch, in pixels."""
     scale, shift, _ = corruptions.SAMPLING.get(kind, lambda _: (1, 0, 0))(strength)
     return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift / width) / scale], 1)

@@ -36,7 +36,7 @@ class Scored:
 
 
 def score(classifier: Path, detector: Path, classification, detection) -> tuple[Scored, Scored]:
-    """Scores both models on the balls of the detection file and on the patches without a ball of the other file.
+    """Scores both models on the balls of the detection file and the patches without a ball of the classification file.
 
     Args:
         classifier, detector: .keras files.
@@ -55,7 +55,9 @@ def score(classifier: Path, detector: Path, classification, detection) -> tuple[
 
 
 def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float]:
-    """Returns all metrics of the pair; undefined metrics (no ball, none found, no other patch) are left out.
+    """Returns all metrics of the pair of models.
+
+    Metrics that are not defined are left out, for example the mean IoU if no ball was found.
 
     Args:
         balls: patches with a ball and their true circles, from the detection file.
@@ -79,7 +81,10 @@ def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float
 
 
 def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dict[str, str | float]]:
-    """Returns the metrics by brightness of the patch and by radius (true for balls, predicted for other patches)."""
+    """Returns the metrics by brightness of the patch and by radius.
+
+    The radius is the true radius for balls, and the predicted radius for patches without a ball.
+    """
     kinds = {
         "brightness": (balls.brightness, others.brightness, BRIGHTNESS_CLASSES),
         "radius": (balls.truth[:, 0], others.circle[:, 0], metrics.RADIUS_CLASSES),
@@ -95,7 +100,10 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
 
 
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
-    """Returns detection rates (all, and with enough overlap) and false positives per 1000 for `points` thresholds."""
+    """Returns the detection rates and the false positives per 1000 patches for `points` thresholds.
+
+    One detection rate counts all detections. The others count only detections with an IoU above one of `IOU_LIMITS`.
+    """
     thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
     iou = metrics.circle_iou(balls.truth, balls.circle)
     found = balls.probability[None, :] >= thresholds[:, None]

@@ -54,7 +54,10 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """Returns the network, new with the training data's means or loaded from --init, and the updated options."""
+    """Returns the network and the updated options.
+
+    The network is loaded from --init, if given. Otherwise it is new, and contains the means of the training data.
+    """
     X, y = splits.train.X, splits.train.y
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -84,13 +87,13 @@ def prepare(model, options: Options, splits):
 
 def finish(run, options: Options, splits, model, history) -> None:
     """Saves the model, evaluates it on validation and once on test if there is a test split, and prints the results."""
-    run.save_model(model, history)  # first, so that the model is not lost if something below fails
+    run.save_model(model, history)  # this is the first step, so that the model is not lost if a later step fails
     predict = make_predictor(model)
     mean_circle = splits.train.y.mean(0).tolist()
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     circles = {split: predict(part.X) for split, part in judged.items()}
     results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
-    if options.export == "all":  # usually not in a grid
+    if options.export == "all":  # a grid usually omits this
         last = list(judged)[-1]
         sheet(run.path, results[last], predict, judged[last], last)
     numbers = {split: result["metrics"] for split, result in results.items()}

@@ -3,16 +3,16 @@
 import numpy as np
 
 CALIBRATION_PATCHES = 512
-CALIBRATION_SEED = 20260131  # fixed: the same training patches give the same int8 files
+CALIBRATION_SEED = 20260131  # a fixed seed, so that the same training patches always give the same int8 files
 
 
 def select_calibration(X: np.ndarray) -> np.ndarray:
-    """Returns the patches for measuring int8 ranges, from uint8 [n, height, width, channels] of the training split.
+    """Selects the patches for measuring the int8 ranges. X: uint8 [n, height, width, channels], the training patches.
 
-    They are drawn at random without replacement, with a fixed seed, and stay in the file's order.
+    The patches are drawn at random without replacement and with a fixed seed. They keep the order of the file.
 
-    The patch with the widest range is added again with its darkest pixel set to 0 and its brightest to 255, so that the
-    input of the quantised formats covers the range 0..255, and raw bytes are the quantised values.
+    The patch with the widest range is added again, with its darkest pixel set to 0 and its brightest pixel set to 255.
+    So the input of the quantised formats covers the range 0..255, and the quantised values are the raw bytes.
     """
     drawn = np.random.default_rng(CALIBRATION_SEED).permutation(len(X))[:CALIBRATION_PATCHES]
     chosen = X[np.sort(drawn)]

@@ -16,8 +16,8 @@ _OUTPUTS = (
     "There are no other outputs. Robot code that expects [no ball, ball], a confidence in addition to the circle, "
     "or another order cannot use these files; `--robot NAME` writes a file for such code."
 )
-PAIRED = 4  # how many pictures to show two in a row
-WEAKEST, SLICES = 4, 200  # rows per kind of group (recording, camera, brightness) on the card and on the page
+PAIRED = 4  # the number of pictures at the start that are shown in pairs, side by side
+WEAKEST, SLICES = 4, 200  # maximum number of groups of each kind, such as camera, on the card and in report.html
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
     ("mean", "mean_difference", ".2g"),
@@ -48,7 +48,7 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
         if (folder / name).is_file() and not (new / name).exists():
             shutil.copyfile(folder / name, new / name)
     shown = [f"![{words}]({name})" for name, words in pictures if (new / name).is_file()]
-    # The first pictures are side by side, which saves space; the wide ones at the end would be too small.
+    # The first pictures are shown side by side to save space. The last ones are wide and would be too small.
     small = [*shown[:PAIRED], ""]
     pairs = list(zip(small[::2], small[1::2], strict=False))
     parts = [
@@ -73,7 +73,10 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
 
 
 def head(job: Job, manifest: Manifest) -> str:
-    """Writes about the model, its data and its metrics, without raw HTML; also the description of the run on MLflow."""
+    """Returns the part of the card about the model, its data and its metrics, as Markdown without raw HTML.
+
+    The same text is the description of the run on MLflow.
+    """
     numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
     parts = [
         f"{job.project.purpose} Project `{manifest.project}`. "
@@ -89,7 +92,7 @@ def head(job: Job, manifest: Manifest) -> str:
 
 
 def summary(manifest: Manifest) -> str:
-    """Describes the files for a terminal, one line each."""
+    """Returns a text for the terminal, with one line about each file."""
     lines = []
     for name, file in manifest.formats.items():
         took, off = (file.latency_us or {}).get("median", math.nan), (file.parity or {}).get("max_difference", math.nan)
@@ -143,7 +146,7 @@ def _data(manifest: Manifest) -> str:
 
 
 def _formats(manifest: Manifest) -> str:
-    """Makes tables of the cost and the quality of each format; empty columns of the second table are left out."""
+    """Makes two tables: the cost and the quality of each format. Empty columns of the second table are left out."""
     files, thresholds = manifest.formats, manifest.threshold or {}
     cost = [("format", "file", "bytes", "peak memory, bytes", "us per patch, median", "95th percentile")]
     for name, file in files.items():

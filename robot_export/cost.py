@@ -7,15 +7,15 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-BYTES = 4  # size of a float32 activation
-BLOCK_SECONDS = 0.0002  # short, so that most blocks end before another process gets the core
+BYTES = 4  # the size of a float32 activation in bytes
+BLOCK_SECONDS = 0.0002  # the blocks are short, so most of them end before another process gets the core
 
 
 def count_cost(model) -> dict[str, int]:
-    """Counts the costs that do not depend on the CPU, for a built keras.Model without branches, as in model.json.
+    """Counts the costs in model.json that do not depend on the CPU. model: a built keras.Model without branches.
 
-    Multiply-accumulates include those with padding zeros. The peak memory is the largest sum of a layer's input and
-    output; layers that work in place do not count.
+    The multiply-accumulates include those with the zeros of the padding. The peak memory is the largest sum of the
+    sizes of a layer's input and output; layers that work in place are not counted.
     """
     macs, peak = 0, 0
     for layer in model.layers:
@@ -31,15 +31,15 @@ def count_cost(model) -> dict[str, int]:
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
     """Measures microseconds per call from Python: median and 95th percentile over `rounds` blocks of about 200 us.
 
-    calls: functions by name; each one runs one patch. Their blocks alternate, so that other work on the machine slows
-    all of them down equally.
+    calls: functions by name; each function runs one patch. The blocks of the functions alternate, so that other work on
+    the machine slows down all functions equally.
     """
     guesses = {name: min(timeit.repeat(call, number=10, repeat=5)) / 10 for name, call in calls.items()}
     sizes = {name: max(1, round(BLOCK_SECONDS / guess)) for name, guess in guesses.items()}
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            timeit.timeit(call, number=3)  # warms up the cache after the other formats
+            timeit.timeit(call, number=3)  # fills the cache again after the other formats
             blocks[name].append(1e6 * timeit.timeit(call, number=sizes[name]) / sizes[name])
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}

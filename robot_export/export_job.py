@@ -19,8 +19,9 @@ VECTORS = 8
 class Source:
     """A trained model, and the data for making and testing its files.
 
-    model: keras.Model. manifest: as before the export. calibration: uint8 [n, h, w, c], training patches.
-    validation: common.datasets.patch_file.Patches, the whole split. outputs: float32 [n, k], for validation.
+    model: keras.Model. manifest: the content of model.json before the export. calibration: uint8 [n, h, w, c], training
+    patches. validation: common.datasets.patch_file.Patches, the whole validation split. outputs: float32 [n, k], the
+    model's outputs for the validation patches.
     """
 
     model: object
@@ -34,7 +35,8 @@ class Source:
 class Partner:
     """A detector to join with a classifier in one file.
 
-    model: keras.Model. outputs: float32 [n, 3], for the classifier's validation patches. input: from its Manifest.
+    model: keras.Model. outputs: float32 [n, 3], the detector's outputs for the classifier's validation patches.
+    input: the description of the detector's input.
     """
 
     model: object
@@ -46,9 +48,10 @@ class Partner:
 class Job:
     """A model to export.
 
-    folder: that of the run, with model.keras; the files are moved there at the end, after all have been checked.
+    folder: the folder that contains model.keras. The exported files are moved to it after all files have been checked.
     results: {split: {"metrics", "groups"}}. robots: names from --robot. accept_sampling: see `robots.check`.
-    detector: for files that contain both models. name: C++ namespace; if empty, made from project, size and run.
+    detector: the detector for files that contain both models. name: the C++ namespace; if it is empty, the namespace is
+    made from the project, the patch size and the run.
     """
 
     folder: Path
@@ -75,7 +78,7 @@ class Job:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """Indices of the test vectors, spread over the range of the first output, so that they reveal a wrong model."""
+        """Indices of the test vectors. They cover the range of the first output, so a wrong model does not pass."""
         first = self.source.outputs[:, 0].astype(np.float64)
         left, chosen = list(range(len(first))), []
         for wanted in np.linspace(first.min(), first.max(), VECTORS):

@@ -18,7 +18,8 @@ NORMALISED = "NORMALISED: value / 255 - mean per channel; model.keras, model.h a
 def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) -> Manifest:
     """Describes the keras.Model of a run; `known` are the fields that only the project knows.
 
-    run: common.runs.run_folder.RunFolder; its provenance is from its start, because code may change during training.
+    run: common.runs.run_folder.RunFolder. Its provenance was recorded at the start of the run, because the code may
+    change during training.
     """
     return Manifest(
         version=1,
@@ -34,8 +35,9 @@ def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) 
 
 
 def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) -> Manifest:
-    """Describes a keras.Model without a run; about its training, only the files from the command line are known.
+    """Describes a keras.Model that does not belong to a run.
 
+    Only the patch files from the command line are known about its training.
     parts: the train and validation splits. normalised: whether the TFLite and ONNX files take normalised values.
     """
     return Manifest(
@@ -102,7 +104,8 @@ def header_constants(manifest: Manifest) -> dict[str, str | int | float]:
     if promise := (manifest.threshold_choice or {}).get("promise"):
         constants["threshold_promise"] = promise
     numbers = manifest.metrics.get("validation", {})
-    for name in ("false_positive_bound", "false_positive_rate_high"):  # guaranteed; over whole recordings
+    # The guaranteed maximum of the false positive rate, and the upper limit of its confidence interval.
+    for name in ("false_positive_bound", "false_positive_rate_high"):
         if name in numbers:
             constants[name] = float(numbers[name])
     return constants | {f"{split}_digest": data["digest"] for split, data in manifest.datasets.items()}

@@ -13,10 +13,10 @@ from robot_export.model_json import Manifest
 
 
 def finish_run(run, history, job: Job) -> None:
-    """Ends a run: writes model.json, the files and the card to its folder, and tracks all metrics.
+    """Finishes a run: writes model.json, the files and the card to the run folder, and tracks all metrics.
 
-    A model.json that lists only model.keras is written first, so if the export fails, only the export is lost.
-    A run that was stopped writes only this model.json; once it is resumed and finishes, it exports.
+    A model.json that lists only model.keras is written first. So if the export fails, only the export is lost.
+    A run that was stopped writes only this model.json. It is exported once it has been resumed and has finished.
     run: common.runs.run_folder.RunFolder. history: common.training.epochs_and_checkpoints.History.
 
     Raises:
@@ -38,7 +38,7 @@ def finish_run(run, history, job: Job) -> None:
 
 
 def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]) -> None:
-    """Ends `export.py`: writes all files to the job's folder, completes `manifest`, and prints where the files are.
+    """Finishes an export: writes all files to the job's folder, completes `manifest`, and prints where the files are.
 
     evaluate: (folder for new pictures) -> results; the pictures are moved to the job's folder with the other files.
     """
@@ -53,7 +53,10 @@ def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]
 
 
 def write_files(job: Job, **how) -> Manifest:
-    """Makes the files, model.json and card, and adds them to the tracked run if it has ended; how: as in `deliver`."""
+    """Makes the files, model.json and the card. If the tracked run has already ended, they are added to it.
+
+    how: the arguments `export` and `prepare` of `deliver`.
+    """
     manifest = deliver(job, **how)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):
         print(later)
@@ -61,7 +64,7 @@ def write_files(job: Job, **how) -> Manifest:
 
 
 def tracked_facts(manifest: Manifest) -> dict[str, float]:
-    """Selects the metrics in model.json for comparing runs on a server, without those of each format."""
+    """Selects the values from model.json that are useful for comparing runs on a tracking server."""
     facts = {name: manifest.cost[name] for name in ("parameters", "multiply_accumulates")}
     if manifest.threshold:
         facts["threshold"] = manifest.trained_threshold

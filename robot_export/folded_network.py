@@ -15,7 +15,7 @@ class Convolution:
     """A convolution with stride 1, followed by an activation and pooling; padding "same" adds zeros around the input.
 
     weights: float32 [kernel height, kernel width, inputs, outputs]. bias: float32 [outputs].
-    slope: that of the LeakyReLU, or None. pool: side and stride of the max pooling, 1 without pooling.
+    slope: the slope of the LeakyReLU, or None. pool: the side and stride of the max pooling; 1 if there is no pooling.
     """
 
     name: str
@@ -31,7 +31,7 @@ class DenseLayer:
     """A dense layer and its activation.
 
     weights: float32 [inputs, outputs]; the inputs of the first dense layer are flattened [row][column][channel].
-    bias: float32 [outputs]. slope: that of the LeakyReLU, or None.
+    bias: float32 [outputs]. slope: the slope of the LeakyReLU, or None.
     """
 
     name: str
@@ -45,8 +45,8 @@ class FoldedNetwork:
     """A whole network: raw * scale + offset, convolutions, dense layers, head.
 
     input_shape: (height, width, channels) of raw 0..255. scale: one factor for all channels.
-    offset: minus the mean of each channel, added after scaling. Zeros for padding are added after that.
-    convolutions, dense: in order; the last dense layer is the output. head: "sigmoid" or "linear".
+    offset: minus the mean of each channel, added after scaling. The zeros of the padding are added after the offset.
+    convolutions, dense: the layers in order; the last dense layer is the output. head: "sigmoid" or "linear".
     """
 
     input_shape: tuple[int, int, int]
@@ -68,7 +68,10 @@ class FoldedNetwork:
 
     @property
     def scaled_convolutions(self) -> tuple[Convolution, ...]:
-        """The convolutions, with the scale in the first weights; the offset is not, because padding follows it."""
+        """The convolutions, with the scale multiplied into the weights of the first one.
+
+        The offset cannot be part of its bias, because the zeros of the padding are added after the offset.
+        """
         first, *later = self.convolutions
         return replace(first, weights=first.weights * np.float32(self.scale)), *later
 
@@ -134,7 +137,7 @@ def _refuse(layer, why: str):
 
 
 def _check(layer, **wanted) -> None:
-    """Refuses a layer whose settings are not `wanted`."""
+    """Refuses a layer unless all its settings have the values in `wanted`."""
     for name, value in wanted.items():
         found = getattr(layer, name)
         found = found.__name__ if name == "activation" else found
@@ -181,7 +184,7 @@ def _convolution(reader: _Reader) -> Convolution:
 
 
 def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the factor and summand per channel that the layer applies outside of training."""
+    """Returns the factor and the summand that the layer applies to each channel outside of training."""
     if layer.axis not in (-1, 3):
         _refuse(layer, f"it must normalise channels (axis -1), not axis {layer.axis}")
     variance = _numbers(layer, layer.moving_variance)
@@ -205,7 +208,8 @@ def _slope(reader: _Reader) -> float | None:
     if not reader.next_is("LeakyReLU"):
         return None
     layer = reader.take("LeakyReLU")
-    if not 0 <= layer.negative_slope <= 1:  # then the activation is max(x, slope * x), so pooling can be done first
+    # With a slope in [0, 1], the activation is max(x, slope * x), so pooling can be done before it.
+    if not 0 <= layer.negative_slope <= 1:
         _refuse(layer, f"its slope must be in [0, 1], not {layer.negative_slope}")
     return float(layer.negative_slope)
 

@@ -19,8 +19,9 @@ from robot_export.model_json import Input
 class Written:
     """What is known about a file when it has been written.
 
-    threshold: that of the format; None for a detector. fields: further fields of its `model_json.ExportedFile`.
-    outputs: float32 [n, k], its exact expected outputs on validation; None if small differences are allowed.
+    threshold: the threshold of the format; None for a detector. fields: more fields for its `model_json.ExportedFile`.
+    outputs: float32 [n, k], the exact outputs that are expected for the validation patches; None if small differences
+    are allowed.
     """
 
     threshold: float | None
@@ -34,8 +35,8 @@ class Format:
 
     file: its file name in the run folder. runtime: a key of `runtimes.OPENERS`.
     write: (path, networks, layout, job) makes the file; None for the file that training saves.
-    exact: whether it computes in float32 and so must agree with Keras. bytes: size of an activation. takes: its input's
-    dtype. always_raw: whether it takes raw values even if other formats take normalised ones.
+    exact: whether it computes in float32 and so must agree with Keras. bytes: the size of an activation in bytes.
+    takes: the dtype of its input. always_raw: whether it takes raw values even if other formats take normalised values.
     """
 
     file: str

@@ -18,20 +18,24 @@ from robot_export.model_json import Manifest
 
 START_SECONDS = 300.0  # time limit for importing all runtimes, which takes five seconds on an idle machine
 SECONDS, PER_PATCH = 60.0, 0.01  # time limit for a reply: SECONDS, plus PER_PATCH for each patch
-MEMORY = 4 << 30  # limit for the process's data in bytes; all runtimes together need 0.6 GB
+MEMORY = 4 << 30  # maximum size of the child's data in bytes; all runtimes together need 0.6 GB
 _ALONE = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class Ended(UserError):
-    """A process ended or took too long; the message follows a file's name, such as "did not finish within 60 s"."""
+    """A process ended or took too long.
+
+    The message continues a sentence that starts with the name of a file, for example: "did not finish within 60 s".
+    """
 
 
 class Child:
     """A process with limited memory. It ends when this process ends, together with all processes that it has started.
 
     Args:
-        prepare: a function, called in the child with the arguments. It returns the first value to send back, and a
-            function that computes the reply to every value sent. Its module must not import a runtime.
+        prepare: a function that the child calls with `arguments`. It returns the first value to send back, and a
+            function that computes the reply to each value that the child receives. The module that defines `prepare`
+            must not import a runtime.
     """
 
     def __init__(self, prepare: Callable, *arguments):
@@ -70,7 +74,7 @@ class Child:
 
 
 def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None:
-    """Runs in the child: in a process group of its own, without a terminal, with temporary files in `folder`."""
+    """The child process: it has its own process group and no terminal, and puts temporary files into `folder`."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -97,7 +101,7 @@ def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None
 def _end(process, folder: str) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.kill()  # it may not have made its process group yet
+    process.kill()  # the child may not have made its process group yet
     process.join()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -105,7 +109,8 @@ def _end(process, folder: str) -> None:
 class Isolated:
     """An exported file, opened by its runtime in a child process.
 
-    shape, dtype: those of its input; shape is (height, width, channels). outputs: how many values it returns per patch.
+    shape: (height, width, channels) of its input. dtype: the dtype of its input. outputs: the number of values that it
+    returns for each patch.
 
     Raises:
         UserError: the runtime cannot read the file, or it is a header that this program did not generate.
@@ -142,7 +147,7 @@ def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:
 
 
 def file_checks(folder: Path, manifest: Manifest, foreign_code: bool) -> tuple[None, Callable]:
-    """Prepares a `Child` that checks files by their names in model.json; the replies are those of `check_file`."""
+    """Prepares a `Child` that checks files: it receives the name of a format and replies with `check_file`'s result."""
     check = _child_module().check_file
     return None, lambda name: check(folder, manifest, name, foreign_code)
 

@@ -1,9 +1,9 @@
 """Writes folded networks as a Keras 2 .h5 file with h5py and json, for CompiledNN, frugally-deep and Keras 2.
 
-Batch normalisation is folded and the scale is in the first weights. So the layers are a shift, then convolution with
-bias, pooling, LeakyReLU, ..., dense, sigmoid. CompiledNN has no Rescaling, so the shift is a BatchNormalization with
-variance 1. CompiledNN crashes without a message unless strings are stored as in Keras 2: single strings are ASCII of
-variable length, and names in lists have a fixed length.
+Batch normalisation is folded into the convolutions, and the scale into the weights of the first one. So the file
+contains a shift, then convolutions with bias, pooling and LeakyReLU, then dense layers and a sigmoid. CompiledNN has no
+Rescaling layer, so the shift is a BatchNormalization with variance 1. CompiledNN crashes without a message unless
+strings are stored as in Keras 2: single strings are ASCII of variable length, and names in lists have a fixed length.
 """
 
 import json
@@ -18,14 +18,15 @@ from common.errors import UserError
 from common.training.safe_keras_file import count_stored
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 
-KERAS = "2.15.0"  # the Keras version that writes this layout
-_EPSILON = 2.0**-10  # exact, like the variance 1 - 2^-10, so that their sum is 1
+KERAS = "2.15.0"  # the version of Keras that writes files like these
+_EPSILON = 2.0**-10  # float32 stores it exactly, and also the variance 1 - 2^-10, so their sum is 1
 
 
 def write(path: Path, joint: Joint) -> None:
     """Writes the file, with the input [height, width, channels] float32 and one output [outputs]."""
     chain = _Chain(joint.branches[0].input_shape)
-    start = _shift(chain, joint.branches[0])  # only once: CompiledNN is wrong for bytes if two layers read an input
+    # Both networks share one shift: if two layers read the input, CompiledNN gives wrong outputs for bytes.
+    start = _shift(chain, joint.branches[0])
     ends = [_branch(chain, network, start, f"_{i}" if i else "") for i, network in enumerate(joint.branches)]
     end = ends[0] if len(ends) == 1 else chain.add("Concatenate", "answers", {"axis": -1}, ends)
     if joint.mix is not None:
@@ -55,7 +56,7 @@ class _Chain:
         self.add("InputLayer", "patch", shape, [])
 
     def add(self, kind: str, name: str, config: dict, sources: list[str], **weights: np.ndarray) -> str:
-        """Adds a layer after the given ones; returns its name."""
+        """Adds a layer whose inputs are the layers in `sources`; returns its name."""
         nodes = [[[source, 0, 0, {}] for source in sources]] if sources else []
         config = {"name": name, "dtype": "float32"} | config
         self.layers.append({"class_name": kind, "name": name, "config": config, "inbound_nodes": nodes})
@@ -64,7 +65,7 @@ class _Chain:
         return name
 
     def in_order(self) -> list[dict]:
-        """Sorts the layers as Keras 2 does to assign weights: those furthest from the output come first."""
+        """Sorts the layers in the order in which Keras 2 assigns weights: those furthest from the output are first."""
         depth = {layer["name"]: 0 for layer in self.layers}
         for layer in reversed(self.layers):
             for node in layer["inbound_nodes"]:
@@ -114,7 +115,9 @@ def _leaky(chain: _Chain, layer, x: str, suffix: str) -> str:
 
 
 def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
-    """Reads such a file as data only; returns a TensorFlow function for a batch, and the shape of one input.
+    """Reads a file that `write` made, without running any code from it.
+
+    Returns a TensorFlow function that computes the outputs of a batch, and the shape of one input.
 
     Raises a UserError if the file contains a layer that this module does not write, or stores weights elsewhere.
     """

@@ -7,12 +7,13 @@ import numpy as np
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 from robot_export.model_json import ExportedFile, Input
 
-# The names of our networks' outputs, by how many outputs there are.
+# The names of our networks' outputs, by the number of outputs.
 OWN = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}
-# The outputs that robots' code may read: (our output, factor, summand). For pixels, the factor is the patch's side.
+# The outputs that a robot's code may read: (our output, factor, summand). For outputs in pixels, `term` multiplies the
+# factor by the patch's side.
 TERMS = {name: (name, 1, 0) for name in OWN[4]}
 TERMS |= {"1 - ball": ("ball", -1, 1), "logit": ("ball", 1, 0), "0": (None, 0, 0)}
-TERMS["2 radius"] = ("radius", 2, 0)  # the unit is half the patch's side
+TERMS["2 radius"] = ("radius", 2, 0)  # the diameter, or the radius in units of half the patch's side
 PIXELS = " px"
 
 
@@ -32,13 +33,13 @@ class Layout:
     outputs: tuple[str, ...] | None = None
 
     def as_json(self) -> dict:
-        """Returns the layout for model.json, without the dtype, which is stored elsewhere."""
+        """Returns the layout as stored in model.json. It omits the dtype, which is the file's `input_type`."""
         outputs = list(self.outputs) if self.outputs else None
         return {"scale": self.scale, "offset": list(self.offset), "columns": self.columns, "outputs": outputs}
 
     @staticmethod
     def of(file: ExportedFile, given: Input) -> "Layout":
-        """Returns the layout of a file in model.json; files from before November 2026 use other fields."""
+        """Returns the layout of a file that model.json lists. Exports from before November 2026 use other fields."""
         if told := file.layout:
             outputs = told["outputs"] and tuple(told["outputs"])
             return Layout(told["scale"], tuple(told["offset"]), file.input_type, told["columns"], outputs)

@@ -31,8 +31,8 @@ from robot_export.onnx_file import OPSET
 from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
-TIMED = 100  # patches for measuring the latency
-TEMPORARY = ".export."  # start of the name of the folder for unfinished files
+TIMED = 100  # the number of patches for measuring the latency
+TEMPORARY = ".export."  # the name of the folder for unfinished files starts with this
 CARD = ("README.md", "report.html")
 
 
@@ -50,11 +50,11 @@ class Checked:
 
 
 def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None = None) -> Manifest:
-    """Makes the files, model.json and, unless `export` is "none", the card; export: as `--export`.
+    """Makes the files, model.json and, unless `export` is "none", the card; export: a value of `--export`.
 
-    All files are written to a temporary folder and moved at the end, so a full disk leaves the job's folder unchanged,
-    and its model.json and card never describe another export. `prepare` completes the job first, and may write pictures
-    to the temporary folder.
+    All files are written to a temporary folder and moved to the job's folder at the end. So if the disk is full, the
+    job's folder does not change, and model.json and the card always describe the files beside them. `prepare` is called
+    first. It completes the job, and may write pictures to the temporary folder.
 
     Raises:
         UserError: a layer or file cannot be exported or written, a robot's code cannot load this model, or a float32
@@ -84,8 +84,9 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
 
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """Makes a folder for new files, removed at the end; waits for other exports to `parent` and removes what they left.
+    """Makes a folder for new files in `parent`, and removes it at the end.
 
+    First waits until no other export writes to `parent`, and removes temporary folders that earlier exports left there.
     Errors name the files in `parent`, because the temporary folder no longer exists when the user reads them.
     """
     handle = os.open(parent, os.O_RDONLY)
@@ -103,7 +104,7 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
 
 
 def _locked(handle: int, folder: Path) -> bool:
-    """Locks an open folder until it is closed or the process is killed; False on a file system without locks."""
+    """Locks an open folder until it is closed or the process ends; returns False if the file system has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -129,7 +130,7 @@ def _make_and_check(items: dict[str, Item], new: Path, job: Job) -> dict[str, Ch
 
 
 def _manifest(job: Job, checked: dict[str, Checked], robots: dict[str, dict], **cost) -> Manifest:
-    """Completes the manifest from before the export with the exported files."""
+    """Adds the exported files to the manifest that described the model before the export."""
     manifest, vectors = job.source.manifest, job.vectors
     expected = {name: file.answers.tolist() for name, file in checked.items()}
     expected["keras"] = job.source.outputs[vectors].tolist()  # the same outputs as in the header
@@ -157,7 +158,7 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
         outputs = reference.outputs if written.outputs is None else written.outputs
         return Checked(entry, written.threshold, outputs[job.vectors])
     opened, X = runtimes.open_file(folder / item.file, runtime), job.source.validation.X
-    blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # the split may be streamed
+    blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # the split may be larger than the memory
     outputs = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])
     if written.outputs is not None and not np.array_equal(outputs, written.outputs):
         raise UserError(f"the {name} format does not output the expected bits. Not exported.")
@@ -184,7 +185,7 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
 
 
 def _entry(item: Item, folder: Path, job: Job, **found) -> ExportedFile:
-    """Makes the entry of a file in model.json; found: what was measured."""
+    """Makes the entry for a file in model.json; `found` are the fields that were measured."""
     content, runtime, manifest = (folder / item.file).read_bytes(), item.format.runtime, job.source.manifest
     known = {
         "file": item.file,
@@ -204,14 +205,14 @@ def _entry(item: Item, folder: Path, job: Job, **found) -> ExportedFile:
 
 
 def _check_names(folder: Path, items: dict[str, Item]) -> None:
-    """Refuses, before anything is written, a folder with the name of a file that the export writes or removes."""
+    """Raises an error if a folder has the name of a file that the export writes or removes."""
     for file in sorted(_known_files() | {item.file for item in items.values()} | {"model.json", *CARD}):
         if (folder / file).is_dir() and not (folder / file).is_symlink():
             raise UserError(f"A file with this name must be written, but it is a folder. Received: {folder / file}.")
 
 
 def _move_in(new: Path, folder: Path) -> None:
-    """Moves the files of an export to the job's folder, and removes those of an earlier export.
+    """Moves the new files to the job's folder, and removes the files of earlier exports that were not replaced.
 
     The old card is removed first and the new one is moved last, so that a card never lists a file that is missing.
     """

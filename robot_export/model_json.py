@@ -25,8 +25,9 @@ KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 class Input:
     """The input of the exported files: how it is computed from the camera picture.
 
-    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether TFLite and ONNX files take it.
-    sampling: the rule in words. sampling_rule: its key in `common.datasets.sampling_rules.RULES`, None if unknown.
+    scale, mean: a normalised value is raw * scale - mean, with one mean per channel. normalised: whether the TFLite and
+    ONNX files take normalised values. sampling: the sampling rule in words. sampling_rule: the rule's key in
+    `common.datasets.sampling_rules.RULES`, None if unknown.
     """
 
     height: int
@@ -48,7 +49,7 @@ class Input:
 
     @property
     def offset(self) -> list[float]:
-        """The offset per channel, added after the scale."""
+        """The offset of each channel, which is added after scaling."""
         return [-mean for mean in self.mean]
 
 
@@ -56,9 +57,10 @@ class Input:
 class ExportedFile:
     """An exported file, how to run it, and how it compares with the trained model.
 
-    accepted: False if it loses too much, None if it was not run. reasons: why. parity: metrics on the validation split.
-    layout: from `layout.Layout`, missing in older files. normalised, input_type: the same for older programs.
-    latency_us: {"median", "p95"}. tolerance: for the test vectors. ranges, clamped: for the int16 header.
+    accepted: False if it loses too much accuracy, None if it was not run. reasons: why it was not accepted.
+    parity: the metrics on the validation split. layout: `layout.Layout.as_json()`; older files do not have it.
+    normalised, input_type: part of the same information, for older programs. latency_us: {"median", "p95"}.
+    tolerance: the largest allowed difference on the test vectors. ranges, clamped: only for the int16 header.
     """
 
     file: str
@@ -87,9 +89,9 @@ class Manifest:
     """The content of model.json. Fields without a value (None by default) are left out of the file.
 
     target: {"order", "units", ...} of the outputs. cost: from `cost.count_cost`. datasets, metrics: by split.
-    options: those of the run, None if unknown. formats: by name, empty until the model is exported.
-    vectors: {"patches", "expected"}, eight raw patches and the outputs of each format.
-    threshold: per format; None for a detector. robots: the file for each --robot.
+    options: the options of the run, None if unknown. formats: files by the name of the format, empty until the export.
+    vectors: {"patches", "expected"}, the test vectors: eight raw patches and the outputs of each format.
+    threshold: the threshold of each format; None for a detector. robots: which file each --robot uses.
     """
 
     version: int
@@ -147,7 +149,7 @@ def read(folder: Path) -> Manifest:
 
 
 def read_beside(model: Path) -> Manifest | None:
-    """Reads the model.json beside a model.keras, if any, without the exported files that it lists.
+    """Reads the model.json beside a model.keras, but not its list of exported files; returns None if there is none.
 
     Raises a UserError if the model.json cannot be read or does not follow the schema.
     """
@@ -185,7 +187,7 @@ def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Checks the record and writes model.json, with each list of numbers on one line. Raises as `check`."""
+    """Checks the record and writes model.json, with each list of numbers on one line; raises the errors of `check`."""
     values = manifest.as_json()
     check(values)
     plain = json.dumps(values, indent=2, allow_nan=False)

@@ -9,8 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from robot_export.folded_network import Convolution, DenseLayer, FoldedNetwork, Joint
 
-OPSET = 13  # the oldest in which all operators are defined as today: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
-IR_VERSION = 7  # the version of ONNX 1.8, which introduced opset 13
+# Opset 13 is the oldest that defines all operators as today. ONNX Runtime 1.8, OpenCV 4.5.5 and OpenVINO 2021 read it.
+OPSET = 13
+IR_VERSION = 7  # the format version of ONNX 1.8, the first release with opset 13
 
 
 def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
@@ -38,7 +39,7 @@ def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
 
 
 class _Graph:
-    """Collects nodes and weights; every value is named after the layer that it comes from."""
+    """Collects nodes and weights. Every value has the name of the layer that it comes from."""
 
     def __init__(self):
         self.nodes, self.weights = [], []
@@ -53,7 +54,7 @@ class _Graph:
 
 
 def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
-    """Adds all layers of a network; returns the name of its output. Pooling comes before the monotonic activation."""
+    """Adds all layers of a network; returns the name of its output. The activation is applied after the pooling."""
     if any(network.offset):
         offset = graph.weight(f"offset{suffix}", np.float32(network.shift).reshape(1, -1, 1, 1))
         x = graph.node("Add", [x, offset], f"centred{suffix}")
@@ -64,7 +65,7 @@ def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
             height, width = (side - k + 1 for side, k in zip((height, width), layer.weights.shape, strict=False))
         height, width = height // layer.pool, width // layer.pool
     x = graph.node("Flatten", [x], f"flat{suffix}")
-    # The first dense layer expects [row][column][channel]; here its inputs are [channel][row][column].
+    # The first dense layer expects the order [row][column][channel], but Flatten outputs [channel][row][column].
     first, *later = network.dense
     by_place = first.weights.reshape(height, width, -1, len(first.bias))
     by_plane = by_place.transpose(2, 0, 1, 3).reshape(first.weights.shape)
@@ -76,7 +77,7 @@ def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
 def _dense(graph: _Graph, x: str, layer: DenseLayer, suffix: str) -> str:
     name = layer.name + suffix
     values = [x, graph.weight(f"{name}.weights", layer.weights.T), graph.weight(f"{name}.bias", layer.bias)]
-    return graph.node("Gemm", values, name, transB=1)  # OpenCV 4.5 requires this
+    return graph.node("Gemm", values, name, transB=1)  # OpenCV 4.5 requires transB=1
 
 
 def _convolution(graph: _Graph, x: str, layer: Convolution, suffix: str) -> str:
@@ -84,7 +85,8 @@ def _convolution(graph: _Graph, x: str, layer: Convolution, suffix: str) -> str:
     before, after = [(size - 1) // 2 for size in sizes], [size // 2 for size in sizes]
     kernel = graph.weight(f"{name}.weights", layer.weights.transpose(3, 2, 0, 1))
     bias = graph.weight(f"{name}.bias", layer.bias)
-    pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]  # an even kernel has one more zero at the end
+    # If the kernel's side is even, there is one zero more after the rows and columns than before them.
+    pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]
     x = graph.node("Conv", [x, kernel, bias], name, pads=pads, kernel_shape=sizes)
     if layer.pool > 1:
         sides = [layer.pool, layer.pool]

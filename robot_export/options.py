@@ -11,7 +11,7 @@ from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
 from robot_export.robots import add_robot_options, file_kinds
 
-# The keywords of C++23 and, in the last line, other names that the header or the compiler uses.
+# The keywords of C++23. The last line lists other names that the header or the compiler uses.
 RESERVED = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await
 co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do
@@ -40,7 +40,7 @@ def export_parser(description: str) -> Parser:
     parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
     text = "a new folder for the files (default: the run's folder; without a run, a new folder export-NAME in runs, or "
     text += "in BALL_OUTPUT_DIR if it is set)"
-    # Not `output_dir`, whose default the parser checks: this default depends on the model.
+    # `dest` is not output_dir, whose default the parser would check; here the default depends on the model.
     parser.add_argument("--output-dir", type=output_folder, metavar="DIR", dest="export_dir", help=text)
     return parser
 
@@ -51,8 +51,8 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
     kind: the kind of model, "classifier" or "detector".
 
     Raises:
-        UserError: a file is missing, the model is not a .keras file, its folder (if the files are to be put there) or
-            the output folder cannot be written, or a robot cannot load this kind.
+        UserError: a file is missing, the model is not a .keras file, the folder for the new files cannot be written, or
+            a robot cannot load this kind of model.
     """
     file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
     model = find_model(arguments.model)

@@ -11,14 +11,16 @@ from common.errors import UserError
 from robot_export.layout import Layout, term
 from robot_export.project import Numbers, Project
 
-EXACT = 1e-4  # largest allowed difference of a float32 format; adding in a different order causes less
-QUANTISED = 0.02  # largest allowed difference of a quantised format from its test vectors; processors round differently
-RECALL_LOST = 0.005  # fraction of the balls; a format that loses more than this at its threshold is rejected
-ERROR_GROWN = 0.05  # relative to Keras; a format whose centre error grows by more than this is rejected
+# Largest allowed difference of a float32 format; adding the same values in another order causes smaller differences.
+EXACT = 1e-4
+# Largest allowed difference of a quantised format from its test vectors; different processors round differently.
+QUANTISED = 0.02
+RECALL_LOST = 0.005  # a format is rejected if it loses more than this fraction of the balls at its threshold
+ERROR_GROWN = 0.05  # a format is rejected if its centre error is larger than that of Keras by more than this fraction
 
 
 def reasons(before: Numbers, after: Numbers) -> list[str]:
-    """Returns the reasons for rejecting a format with the metrics `after`, given those of Keras; empty if accepted."""
+    """Returns the reasons for rejecting a format. before: the metrics of Keras. after: the metrics of the format."""
     recall, found = after.get("recall", 0.0), []
     lost = before.get("recall", 0.0) - recall
     if lost > RECALL_LOST + 1e-9:  # ignores rounding errors
@@ -33,12 +35,15 @@ def reasons(before: Numbers, after: Numbers) -> list[str]:
 
 
 def tolerance(runtime: str, layout: Layout, size: int) -> float:
-    """Returns the largest allowed difference of a file from its test vectors, in its units; size: a patch's side."""
+    """Returns the largest allowed difference of a file from its test vectors, in the units of the file's outputs.
+
+    size: the side of a patch in pixels.
+    """
     # TFLite's int8 rounds differently on other processors; the int16 header gives the same bits everywhere.
     limit = QUANTISED if runtime == "LiteRT" and layout.dtype == "uint8" else EXACT
     if layout.outputs:
         limit *= max(abs(term(output, size)[1]) for output in layout.outputs)
-        limit *= 10 if "logit" in layout.outputs else 1  # logits reach 20 and more
+        limit *= 10 if "logit" in layout.outputs else 1  # because logits can be larger than 20
     return limit
 
 
@@ -54,7 +59,7 @@ class Verdict(NamedTuple):
 class Reference:
     """The reference that every format is compared with.
 
-    y: labels of the patches. outputs: float32 [n, k], the outputs of Keras. threshold: of Keras, None for a detector.
+    y: the labels. outputs: float32 [n, k], the outputs of Keras. threshold: that of Keras, None for a detector.
     """
 
     y: np.ndarray

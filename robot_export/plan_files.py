@@ -27,11 +27,13 @@ class Item:
 
 
 def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]:
-    """Plans the files of a job; export: as `--export`, where only "all" includes the files for robots.
+    """Plans the files of a job.
+
+    export: a value of `--export`; files for robots are planned only if it is "all".
 
     Returns:
-        The files by their names in model.json, and the entry of each robot in model.json: the file made for it, or the
-        usual file if that already has the robot's layout.
+        The files by their names in model.json, and the entry of each robot in model.json. The entry names the file that
+        is made for the robot, or the usual file if it already has the robot's layout.
 
     Raises:
         UserError: a layer cannot be exported, or a robot's code cannot load this model.
@@ -55,8 +57,8 @@ def robot_kinds(job: Job) -> dict[str, str]:
     """Returns the kind of each robot's file: "classifier", "detector" or "joint".
 
     Raises:
-        UserError: a robot's code cannot load this model, two models cannot share one input, or no robot reads a file
-            with both.
+        UserError: a robot's code cannot load this model, the two models cannot share one input, or no robot reads both
+            models from one file.
     """
     given = job.source.manifest.input
     kinds = file_kinds(job.robots, job.source.manifest.kind, job.detector is not None)
@@ -68,7 +70,7 @@ def robot_kinds(job: Job) -> dict[str, str]:
 
 
 def robot_layout(robot: Robot, given: Input, kind: str) -> Layout:
-    """Returns the input and output layout of a robot's file of this kind."""
+    """Returns the layout of the input and outputs of a robot's file; kind: as in `robot_kinds`."""
     if robot.format == "cpp":
         return FORMATS["cpp"].layout(given)
     offset = tuple(given.offset) if robot.subtracts_mean else (0.0,) * given.channels

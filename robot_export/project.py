@@ -1,4 +1,4 @@
-"""Describes what an export needs to know about a training project, which passes an object of this class."""
+"""Defines the class `Project`: what an export needs to know about a training project."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ Numbers = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Project:
-    """The description of a training project for exports.
+    """The description that a training project passes to an export.
 
-    name: its package. purpose: one sentence for the model card.
+    name: the project's package. purpose: one sentence for the model card.
     measure: (y, outputs [n, k], threshold or None) -> metrics for the parity table.
     table: metrics per split -> text. group_table: (rows, maximum number per kind) -> text, worst first.
-    pictures: (kind, what the picture shows); the file is SPLIT_KIND.png in the run folder.
+    pictures: (kind, what the picture shows); its file in the run folder is SPLIT_KIND.png.
     tracked: the metrics of each split that are tracked on the server; evaluation.json and the table have all metrics.
-    choose: (y, outputs, Keras's metrics, Keras's threshold) -> the threshold of a format: that of Keras, or a better
-        one; None if the project has no threshold.
+    choose: (y, outputs, Keras's metrics, Keras's threshold) -> the threshold of a format, which is Keras's threshold or
+        a better one; None if the project has no threshold.
     """
 
     name: str

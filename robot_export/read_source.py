@@ -48,7 +48,7 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, recor
 
     Args:
         project: name of the project's package. target: for model.json; its "order" lists the outputs.
-        recorded: `load_recorded` with the project's options and function for loading data.
+        recorded: a function that takes a run folder and calls `load_recorded` for this project.
 
     Raises:
         UserError: a file or the model cannot be used, or calibration uses test patches.
@@ -64,10 +64,10 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, recor
         parts = {split: read_files(paths, task)[0] for split, paths in named.items()}
     else:
         parts = _recorded(arguments, file, known, recorded)
-    concatenate([part.take([0]) for part in parts.values()])  # raises an error unless all have the same size and colour
+    concatenate([part.take([0]) for part in parts.values()])  # fails unless all patches have the same size and colour
     _check_patches(arguments, parts, known)
     model = load_model(file, parts["validation"].X.shape[1:], len(target["order"]))
-    fold(model)  # raises an error for a layer that cannot be exported, before anything is computed
+    fold(model)  # fails here, before anything is computed, if a layer cannot be exported
     normalised = arguments.input == "normalised" if arguments.input else bool(known and known.input.normalised)
     if known is None:
         manifest = describe_model(model, parts, normalised, project=project, target=target)
@@ -82,10 +82,12 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, recor
 
 
 def open_job(arguments: argparse.Namespace, source: Source, project: Project) -> Job:
-    """Prepares the job and the folder for its files; its results are those of the run if they are complete, else empty.
+    """Prepares the job and the folder for its files.
+
+    The job contains the run's results only if the files go to the run's folder and its evaluation.json is complete.
 
     Raises:
-        UserError: --detector cannot be used, or a robot's code cannot load the model. Then no folder is made.
+        UserError: --detector cannot be used, or a robot's code cannot load the model. In this case, no folder is made.
     """
     file, detector = find_model(arguments.model), getattr(arguments, "detector", None)
     partner = _read_partner(detector, source.validation.X) if detector else None
@@ -102,10 +104,12 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
 
 
 def load_recorded(kind: type, load_data: Callable, folder: Path):
-    """Loads the patches of a run (common.datasets.load.Splits) with its config.json; kind: the project's Options.
+    """Loads the patches that the config.json of a run names, as common.datasets.load.Splits.
+
+    kind: the class of the project's options. load_data: the project's function that loads patches for such options.
 
     Raises:
-        UserError: they no longer exist, or config.json does not belong to a run of this project.
+        UserError: the patches no longer exist, or config.json does not belong to a run of this project.
     """
     saved = read_config(folder)["options"]
     moved = {} if Path(str(saved.get("data_root"))).is_dir() else {"data_root": kind().data_root}  # of another machine
@@ -134,7 +138,7 @@ def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable)
 
 
 def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], known: Manifest | None) -> None:
-    """Refuses test and validation patches for calibration, which would make the parity look too good.
+    """Refuses test and validation patches for calibration, because the results of the comparison would look too good.
 
     If the files go to the run's own folder, only the validation patches that its model.json names are accepted.
     """
@@ -161,7 +165,7 @@ def _read_partner(path: Path, X) -> Partner:
 
 
 def _read_evaluation(folder: Path, metrics: dict) -> dict:
-    """Reads the evaluation.json of a run; empty if it is missing, was edited, or its splits differ from model.json."""
+    """Reads the evaluation.json of a run; returns {} if it is missing, invalid, or has other splits than `metrics`."""
     try:
         results = read_json(folder / "evaluation.json")
         json.dumps(results, allow_nan=False)
@@ -171,5 +175,5 @@ def _read_evaluation(folder: Path, metrics: dict) -> dict:
 
 
 def is_evaluation(result) -> bool:
-    """Whether this looks like the result of `report` for one split: metrics by name, and rows of groups."""
+    """Whether `result` has the format that a project's `report` returns for one split: metrics and rows of groups."""
     return Draft202012Validator(_EVALUATED).is_valid(result)

@@ -98,7 +98,7 @@ def _proof(manifest: Manifest, name: str) -> str:
 
 
 def header_to_take(manifest: Manifest) -> str | None:
-    """Says which of the two C++ headers to use on the robot, and why; None unless both exist."""
+    """Says which of the two C++ headers to use on the robot, and why; returns None unless both were exported."""
     files = manifest.formats
     if "cpp" not in files or "int16" not in files:
         return None

@@ -16,11 +16,11 @@ UNIT = 1 / 255
 class Robot:
     """The part of one team's code that loads a ball network.
 
-    name: for --robot. loader: the team, and the part of its code. format: that of the file, a key of `FORMATS`.
+    name: a value of --robot. loader: the team, and the part of its code. format: the file's format, a key of `FORMATS`.
     sizes: possible sides of the patches in pixels. sampling: a key of `common.datasets.sampling_rules.RULES`.
-    outputs: kind of model -> the outputs that the code reads, named as in `layout.py`; it cannot load a kind that is
-        missing here. The kind "joint" is a classifier and a detector in one file.
-    scale: the input is Y times this, minus the mean if `subtracts_mean`. dtype: that of the input.
+    outputs: kind of model -> the outputs that the code reads, named as in `layout.py`. The code cannot load a kind that
+        is missing here. The kind "joint" means a classifier and a detector in one file.
+    scale: the input is Y times this factor, minus the mean if `subtracts_mean`. dtype: the dtype of the input.
     columns: whether the code fills the input column by column.
     """
 
@@ -85,7 +85,7 @@ ROBOTS = {row.name: row for row in _ROWS}
 def file_kinds(names: Iterable[str], kind: str, detector: bool = False) -> dict[str, str]:
     """Returns the kind of each robot's file: "joint" if a detector is joined with the classifier, else `kind`.
 
-    It needs only the command line, so it is called before anything is loaded. detector: whether --detector was given.
+    Only the command line is needed, so this is called before anything is loaded. detector: whether --detector is given.
 
     Raises:
         UserError: no robot has this name, it cannot load this kind, or no robot reads both models from one file.
@@ -122,8 +122,8 @@ def _check_kind(robot: Robot, kind: str) -> None:
 def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | None, accept_sampling: bool) -> None:
     """Refuses a model that the code of this robot cannot use.
 
-    kind: "classifier", "detector" or "joint". shape: (height, width, channels) of a patch. sampling: the patches'
-    sampling rule, None if unknown. accept_sampling: whether the user accepts a different rule from the robot's.
+    kind: "classifier", "detector" or "joint". shape: (height, width, channels) of a patch. sampling: the sampling rule
+    of the patches, None if unknown. accept_sampling: whether the user accepts patches sampled by another rule.
 
     Raises:
         UserError: no robot has this name, or its code cannot load the model; the message says why.
@@ -135,7 +135,8 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
         received = f"{size}x{size}, {channels} channel{'s' * (channels > 1)}"
         raise UserError(f"{who} takes {taken} patches of Y only. Received: {received}.")
     _check_kind(robot, kind)
-    same = {"centres", "naoth"}  # equal except for the last index in patches not larger than the network's input
+    # These two rules differ only if the patch is not larger than the network's input, and only in the last index.
+    same = {"centres", "naoth"}
     if sampling not in (None, robot.sampling) and {sampling, robot.sampling} != same and not accept_sampling:
         raise UserError(
             f"{who} samples patches by the rule {robot.sampling}. Received: patches sampled by {sampling}. "

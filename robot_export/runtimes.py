@@ -27,13 +27,14 @@ BATCH = 256
 class Opened:
     """A file that is ready to run.
 
-    run: values from `Layout.feed` [n, height, width, channels], up to `batch` patches -> float32 [n, outputs].
-    shape: (height, width, channels) of its input, None for a dimension of any size. dtype: that of its input.
-    outputs: how many values it returns per patch.
-    single: one patch [1, height, width, channels] -> a function that runs it once, for timing; None to time `run`.
-    times: values -> {"median", "p95"} microseconds per patch, if a separate program times the file.
-    quantised: (scale, zero point) of the input if the file takes uint8, else None.
-    self_test: the file's own check of its test vectors, if it has one; raises a UserError.
+    run: values from `Layout.feed` [n, height, width, channels], at most `batch` patches -> float32 [n, outputs].
+    shape: (height, width, channels) of its input, with None for a dimension of any size. dtype: the input's dtype.
+    outputs: the number of values that it returns for each patch.
+    single: one patch [1, height, width, channels] -> a function that runs this patch once, for measuring the latency;
+        if None, calls of `run` are measured.
+    times: values -> {"median", "p95"}, microseconds per patch; only if a separate program measures the latency.
+    quantised: (scale, zero point) of the input if the file takes uint8, otherwise None.
+    self_test: the file's own check of its test vectors, if it has one; raises a UserError if the check fails.
     """
 
     run: Callable[[np.ndarray], np.ndarray]
@@ -55,7 +56,7 @@ class Opened:
 
 
 def missing(runtime: str) -> str | None:
-    """Says why a runtime cannot run here; None if it can. Only the C++ compiler is not installed with this project."""
+    """Says why a runtime cannot run here; returns None if it can. Only a C++ compiler may be missing."""
     return "no C++ compiler is installed" if runtime == "C++" and not find_compiler() else None
 
 

@@ -1,8 +1,8 @@
 """Predicts with any model: that of a run, one of its exported files, or a file from somebody else.
 
-Files from somebody else do not describe their input and outputs, so options do, with the names in `layout.py`. Exported
-files are untrusted data for a native runtime, so they run in a separate process. If a file crashes it, one line of
-error is printed. C++ headers and Keras 2 files are accepted only from a run.
+Files from somebody else do not describe their input and outputs, so the user describes them with options, which use the
+names in `layout.py`. Exported files may be untrusted, so they run in a separate process. If a file crashes the process,
+an error message of one line is printed. C++ headers and Keras 2 files are accepted only if they belong to a run.
 """
 
 import sys
@@ -34,7 +34,7 @@ class Scorer:
     """A model that is ready to predict.
 
     outputs: the number of its outputs: 1 (ball), 3 (radius, x and y) or 4 (all of them).
-    rule: the sampling rule of its patches. border: how many pixels larger than the candidate its patches are.
+    rule: the sampling rule of its patches. border: by how many pixels its patches are larger than a candidate.
     trained_on: the digest of its training patches, None if unknown.
     threshold: a score at or above it is a ball; None for a detector.
     """
@@ -78,8 +78,8 @@ def open_scorer(
 
     Args:
         path: a run, a .keras file, a file that the model.json in its folder lists, or any TFLite or ONNX file.
-        wanted: the accepted numbers of outputs, keys of KINDS. given: describes a file without a model.json.
-        threshold: from the command line. override: whether it replaces the model's own threshold.
+        wanted: the accepted numbers of outputs, keys of KINDS. given: the description of a file without a model.json.
+        threshold: the threshold from the command line. override: whether it replaces the model's own threshold.
 
     Raises:
         UserError: the path is not a model, or is a model of another kind.
@@ -106,7 +106,10 @@ def open_scorer(
 
 
 def _described(file: Path, exported: bool, threshold: float | None) -> tuple[Manifest | None, str]:
-    """Reads the model.json of a file, and the file's name in it; ignores a damaged one if a threshold is given."""
+    """Reads the model.json of a file; returns it and the file's name in it.
+
+    If a threshold is given, a damaged model.json is not an error.
+    """
     try:
         return (find_entry(file) or (None, "")) if exported else (read_beside(file), "keras")
     except UserError as error:
@@ -125,7 +128,7 @@ def _keras(file: Path) -> tuple[tuple, int, Callable]:
 
 
 def _exported(path: Path, told: Manifest | None, name: str, given: Foreign) -> tuple[tuple, int, Callable]:
-    """Does the same as `_keras` for a file that its model.json or the command line describes."""
+    """Opens an exported file, described by its model.json or by the command line; returns the same as `_keras`."""
     check_files([path])
     file = told.formats[name] if told else None
     opened = Isolated(path, file.runtime if file else RUNTIMES[path.suffix.lower()])
@@ -146,7 +149,7 @@ def _check(path: Path, shape: tuple, outputs: tuple) -> None:
 
 
 def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
-    """Returns which of our outputs a file has; refuses a layout that does not match the file."""
+    """Returns which of our outputs a file has; raises an error if the layout does not match the file."""
     if layout.dtype != opened.dtype or opened.dtype not in ("float32", "uint8"):
         raise UserError(f"{path}: its input must be float32 or uint8, as in model.json. Received: {opened.dtype}.")
     if len(layout.offset) not in (1, *opened.shape[-1:]):
@@ -163,7 +166,10 @@ def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
 
 
 def _patches_of(told: Manifest) -> tuple[str, int, str]:
-    """Returns the sampling rule of a run (the robot's if unknown), its family's border, and its training digest."""
+    """Returns the sampling rule, the border and the digest of the patches that a model was trained on.
+
+    If the sampling rule is unknown, it is assumed to be "centres".
+    """
     train = told.datasets["train"]
     borders = {family.stem: family.border for task in PREFIXES for family in all_families(task)}
     return told.input.sampling_rule or "centres", borders.get(train["name"], 0), train["digest"]
@@ -173,7 +179,8 @@ def check_alike(models: Sequence[Scorer], sampling: bool = True) -> None:
     """Refuses models that take different patches.
 
     Raises:
-        UserError: the models differ in size, colour or border of their patches or, if `sampling`, in the sampling rule.
+        UserError: the patches of the models differ in size, colour or border. If `sampling` is true, the sampling rule
+            must be the same, too.
     """
     taken = [f"{model.size}x{model.size}x{model.channels}, border {model.border}" for model in models]
     if sampling:

@@ -24,14 +24,14 @@ def convert(joint: Joint, calibration: np.ndarray | None = None) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        # One scale per dense layer, because a scale per output needs FULLY_CONNECTED 12, which TFLite 2.15 lacks.
+        # Each dense layer has one scale: a scale for each output needs FULLY_CONNECTED 12, unknown to TFLite 2.15.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         converter.representative_dataset = lambda: ([patch[None]] for patch in calibration.astype(np.float32))
-        # Only int8 operators, so that a layer that cannot be quantised causes an error and is not computed in float.
+        # Only int8 operators are allowed. So a layer that cannot be quantised causes an error.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
     try:
-        with quiet_stderr(), warnings.catch_warnings(action="ignore"):  # these messages are not about the model
+        with quiet_stderr(), warnings.catch_warnings(action="ignore"):  # hides messages that are not about the model
             return converter.convert()
     except Exception as error:  # the converter raises many kinds of exceptions
         said = " ".join(str(error).split())

@@ -1,10 +1,10 @@
 """Checks on any machine whether a model's files match its model.json.
 
-Checks model.json against its schema, the sha256 of every file, and the eight test vectors in every runtime that is
-installed. The folder may be untrusted: only data is loaded, in a child process with limited time and memory.
-Headers are code, so a header is compiled only if this version generates exactly the same one from model.keras.
-The exit status is 0 if all checks passed, else 2. A file that cannot be run here is reported, but is an error only with
---all.
+Checks model.json against its schema, checks the sha256 of every file, and runs the eight test vectors in every runtime
+that is installed. The folder may be untrusted: only data is loaded, in a child process with limited time and memory.
+Headers are code. So a header is compiled only if this program generates exactly the same header from model.keras.
+The exit status is 0 if all checks passed, otherwise 2. A file that cannot be run on this machine is reported. It is an
+error only with --all.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
 def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iterator[tuple[str, str, bool]]:
     """Checks the files one by one; a file that crashes or hangs its runtime does not stop the other checks.
 
-    foreign_code: compile and run a header that this version does not generate from model.keras.
+    foreign_code: whether to compile and run a header that this version does not generate from model.keras.
 
     Yields:
         The name of the format; the result as text ("not run ..." if it cannot be run here); whether the checks passed.

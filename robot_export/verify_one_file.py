@@ -1,7 +1,7 @@
 """Opens or checks one exported file; runs in a child process, because the file may crash or hang its runtime.
 
-A file that model.json lists is read once and its hash is checked. A copy of these bytes is run, which nobody else can
-replace.
+A file that model.json lists is read once, its hash is checked, and a private copy is run. So nobody can replace the
+file between the check and the run.
 """
 
 import json
@@ -24,7 +24,7 @@ from robot_export.model_json import ExportedFile, Manifest
 def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool = False) -> str:
     """Checks the hash of one file and what model.json says about it, and runs it on the test vectors.
 
-    foreign_code: compile and run a header that this version does not generate from model.keras.
+    foreign_code: whether to compile and run a header that this version does not generate from model.keras.
     Returns the result as text, which starts with "not run" if the file was not run here.
 
     Raises:
@@ -50,9 +50,9 @@ def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
     """
     file, keras = manifest.formats[name], manifest.formats["keras"].parity or {}
     accepted = not file.reasons
-    if file.parity is None:  # it was not run; only model.keras is accepted without
+    if file.parity is None:  # the file was not run during the export; only model.keras is accepted without a run
         accepted = True if name == "keras" else None
-    elif not keras.get("flips"):  # else Keras's own metrics depend on rounding errors
+    elif not keras.get("flips"):  # if Keras's own decisions flip between runs, rounding errors change its metrics
         accepted = not parity.reasons(keras, file.parity)
     known = {"bytes": copy.stat().st_size, "accepted": accepted}
     if file.file not in FORMER:  # earlier versions had other kinds of TFLite files
@@ -91,7 +91,7 @@ def _copy(folder: Path, file: ExportedFile, own: str) -> Path:
 
 
 def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str:
-    """Says why a header may be foreign; "" if this version generates the same one from model.keras and model.json."""
+    """Says why a header may be foreign; returns "" if this version generates the same one from the folder's files."""
     file, vectors = manifest.formats[name], manifest.vectors
     try:
         network = fold(safe_keras_file.load(_copy(folder, manifest.formats["keras"], copy.parent)))
@@ -127,7 +127,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     layout = Layout.of(file, manifest.input)
     opened = runtimes.open_file(path, file.runtime)
     told = file.quantised and (file.quantised["scale"], file.quantised["zero_point"])
-    if file.layout and file.parity and told != opened.quantised:  # older entries differ
+    if file.layout and file.parity and told != opened.quantised:  # entries in older files may differ
         raise UserError(f"{file.file}: quantised must be {opened.quantised}, but model.json says {told}")
     try:
         found = opened.predict(layout.feed(X))
@@ -138,7 +138,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     if found.shape != wanted.shape:
         raise UserError(f"{file.file} outputs {found.shape[1]} values per patch, not {wanted.shape[1]}")
     difference = np.abs(found - wanted).max(axis=1)
-    if not difference.max() <= file.tolerance:  # NaN is wrong, too
+    if not difference.max() <= file.tolerance:  # `not <=`, because NaN is wrong, too
         worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
         raise UserError(
             f"{file.file} outputs {found[worst].tolist()} for test vector {worst}, but "
