@@ -10,8 +10,8 @@ from dataset_tools.annotations.kinds import BALL, KNOWN, OTHER
 class Classes(NamedTuple):
     """How to interpret annotations.
 
-    names: the class names of each kind; comparisons ignore case, spaces, `-` and `_`.
-    empty_certified: for formats that do not say: whether a picture without any box certainly shows no ball.
+    names: the class names of each kind. Case, spaces, `-` and `_` do not matter in comparisons.
+    empty_certified: whether a picture without any box certainly shows no ball; for formats that do not say this.
     """
 
     names: dict[str, set[str]] = KNOWN
@@ -19,7 +19,10 @@ class Classes(NamedTuple):
 
     @classmethod
     def of(cls, empty_certified: bool = False, **given: Iterable[str]) -> "Classes":
-        """Returns the class names of each kind: those given (as `ball`, `robot`, `penalty`), or else the usual ones."""
+        """Returns the class names of each kind.
+
+        Names may be given for `ball`, `robot` and `penalty`. A kind without given names keeps its usual names.
+        """
         own = {kind: {_plain(name) for name in given.get(kind.split()[0], ())} for kind in KNOWN}
         taken = set().union(*own.values())
         return cls({kind: own[kind] or names - taken for kind, names in KNOWN.items()}, empty_certified)
@@ -30,7 +33,7 @@ class Classes(NamedTuple):
         return next((kind for kind, names in self.names.items() if plain in names), OTHER)
 
     def check(self, names: Iterable[object], where: object) -> None:
-        """Checks, for a format that lists its classes, that one of them is a ball.
+        """Checks that one of the classes that a format lists is a ball.
 
         Raises:
             UserError: no class is a ball, so a picture without a box may still show a ball.

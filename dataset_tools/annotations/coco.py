@@ -14,11 +14,14 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """Yields the pictures of a COCO file. Its parts may be in any order; an annotation takes 40 bytes of memory."""
-    images: dict[str, tuple] = {}  # name and size, by identifier
+    """Yields the pictures of a COCO file.
+
+    The parts of the file may be in any order. Each annotation takes 40 bytes of memory.
+    """
+    images: dict[str, tuple] = {}  # name and size of each picture, by identifier
     names: dict[str, object] = {}  # names of the categories, by identifier
-    kinds: dict[tuple[str, bool], int] = {}  # number of each (category, crowd)
-    rows: dict[str, array] = {}  # of each picture: number in `kinds` and box of each annotation
+    kinds: dict[tuple[str, bool], int] = {}  # number of each pair (category, whether it is a crowd)
+    rows: dict[str, array] = {}  # for each picture: number in `kinds` and box of every annotation
     for key, value in json_stream.elements(path):
         if not isinstance(value, dict):
             continue

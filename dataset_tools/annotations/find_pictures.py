@@ -1,4 +1,4 @@
-"""Finds the pictures named in annotations, even if an export has folders, URLs or prefixes of another machine."""
+"""Finds the pictures that annotations name, even if their paths have folders, URLs or prefixes of another machine."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def path_of(address: str) -> str:
     """Returns the path in an annotation's URL or file name, without scheme, host and query; `/` separates folders."""
     if "://" in address or address.startswith("/data/"):
         parts = urlsplit(address)
-        address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # ?d=: Label Studio's local files
+        address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # Label Studio writes ?d=PATH
     return re.sub(r"^(?:[A-Za-z]:)?/+(?:data/upload/\d+/)?", "", address.replace("\\", "/"))
 
 
@@ -41,7 +41,10 @@ class PictureFolder:
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """Paths below the root, by file name; names are in composed Unicode form because macOS decomposes umlauts."""
+        """Paths below the root, by file name.
+
+        The names are in composed Unicode form, because macOS decomposes umlauts.
+        """
         names: dict[str, list[str]] = {}
         for path in walk(self.root, SUFFIXES):
             names.setdefault(_composed(PurePosixPath(path).name), []).append(path)

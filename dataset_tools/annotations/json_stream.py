@@ -9,7 +9,7 @@ from pathlib import Path
 from common.errors import UserError
 
 BLOCK = 1 << 20  # characters
-ELEMENT_MAX = 64 << 20  # characters of one element; a picture's annotations have a few kB
+ELEMENT_MAX = 64 << 20  # maximum number of characters of an element; the annotations of a picture take a few kB
 NO_SEPARATOR = re.compile(r"[^ \t\r\n,:]")  # separators are skipped without checking their order
 
 
@@ -38,7 +38,7 @@ def elements(path: Path) -> Iterator[tuple[str, object]]:
 
 
 class _Window:
-    """The part of the text in memory, which moves forward as values are decoded."""
+    """The part of the text that is in memory; it moves forward as values are decoded."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -64,7 +64,7 @@ class _Window:
         while True:
             with suppress(json.JSONDecodeError):
                 found, end = self.decode(self.text, self.at)
-                if end < len(self.text):  # a number at the end of the window may continue
+                if end < len(self.text):  # a number at the end of the window may continue after it
                     self.at = end
                     return found
             if len(self.text) - self.at > ELEMENT_MAX:
@@ -72,7 +72,8 @@ class _Window:
             self.more()
 
     def more(self) -> None:
-        # Reads at least as much as the window has, so that the time for a large element does not grow quadratically.
+        # Reads at least as many characters as are left in the window. Otherwise, the time for a large element would
+        # grow quadratically.
         block = self.stream.read(max(BLOCK, len(self.text) - self.at))
         if not block:
             raise ValueError("it is damaged, or ends in the middle")

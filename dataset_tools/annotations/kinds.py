@@ -1,4 +1,7 @@
-"""The kinds of objects in annotations, and the class names that usually mean them; imports nothing, for `--help`."""
+"""The kinds of objects in annotations, and the class names that usually mean them.
+
+This module imports nothing, so that `--help` is fast.
+"""
 
 BALL, ROBOT, PENALTY, OTHER, IGNORE = "ball", "robot", "penalty mark", "other", "ignore"
 KNOWN = {

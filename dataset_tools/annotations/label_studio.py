@@ -62,7 +62,8 @@ def _box(size: tuple[float, float], classes: Classes, result: dict) -> Box:
         half_x, half_y = float(value["radiusX"]) * x_scale, float(value["radiusY"]) * y_scale
     else:
         half_x, half_y = float(value["width"]) * x_scale / 2, float(value["height"]) * y_scale / 2
-        angle = math.radians(value.get("rotation") or 0)  # clockwise, about the top left corner, in pixels
+        # Label Studio rotates a box clockwise about its top left corner, in pixels and not in percentages.
+        angle = math.radians(value.get("rotation") or 0)
         x, y = (
             x + half_x * math.cos(angle) - half_y * math.sin(angle),
             y + half_x * math.sin(angle) + half_y * math.cos(angle),

@@ -1,4 +1,8 @@
-"""Reads NaoTH logs, a sequence of int32 frame, zero-terminated name, int32 size, protobuf message; little-endian."""
+"""Reads NaoTH logs, which are sequences of protobuf messages.
+
+Each message follows its frame number (int32), its name (ended by a zero byte) and its size in bytes (int32). Integers
+are little-endian.
+"""
 
 import io
 import re
@@ -22,9 +26,9 @@ from dataset_tools.sources.patch_sources import Skipped
 PIXELS = re.compile("(Image|ImageJPEG|BallCandidates)(Top)?")  # messages that contain pixels
 HEADER = re.compile(rb"(.{4})([ -~]{1,127})\0(.{4})", re.DOTALL)  # frame, name and size of a message
 HEADER_MAX = 4 + 127 + 1 + 4  # bytes
-MESSAGE_MAX = 64 << 20  # bytes; a camera image has 614,400
-SIDES_MAX = 1024  # pixels; the largest side of a candidate
-BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # by the candidate's format: Y; YUV; YUV and colour class
+MESSAGE_MAX = 64 << 20  # maximum number of bytes of a message; a camera image has 614,400
+SIDES_MAX = 1024  # maximum side of a candidate and of its box, in pixels
+BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # by the format of a candidate: Y, YUV, or YUV with the colour class
 
 
 def places(path: Path) -> Iterator[Place | Skipped]:
@@ -102,7 +106,10 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
 
 
 def _inverted(data: bytes, size: int) -> np.ndarray:
-    """Decodes the robot's JPEG: Y, U, Y, V are four channels of half the width, which decoders invert like CMYK."""
+    """Decodes the robot's JPEG.
+
+    It contains Y, U, Y and V as four channels of half the width. Decoders take them for CMYK and invert them.
+    """
     image = Image.open(io.BytesIO(data), formats=["JPEG"])
     if image.width * image.height * len(image.getbands()) != size or size > MESSAGE_MAX:
         raise ValueError
@@ -124,7 +131,9 @@ class Candidate(NamedTuple):
 
 
 def candidates(message: bytes) -> Iterator[Candidate | Refused]:
-    """Reads the patches of a `BallCandidates` message. The robot stores them column by column; they are turned upright.
+    """Reads the patches of a `BallCandidates` message.
+
+    The robot stores the pixels of a patch column by column; the patches that are returned are upright.
 
     Yields:
         Each patch; for a damaged patch, a `Refused` with the reason.
@@ -143,7 +152,8 @@ def candidates(message: bytes) -> Iterator[Candidate | Refused]:
 def _candidate(parts: dict) -> Candidate:
     try:
         corners = [dict(fields(parts[corner]))[axis] for corner in (1, 2) for axis in (1, 2)]
-        left, top, right, bottom = (value - (value >> 63 << 64) for value in corners)  # negative: two's complement
+        # Protobuf stores negative numbers as their two's complement.
+        left, top, right, bottom = (value - (value >> 63 << 64) for value in corners)
         data, each = np.frombuffer(parts[5], np.uint8), BYTES_PER_PIXEL[parts.get(3, 0)]
         side = isqrt(len(data) // each)
         pixels = data.reshape(side, side, each).swapaxes(0, 1)[..., :3]

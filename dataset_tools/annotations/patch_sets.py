@@ -13,9 +13,9 @@ from dataset_tools.annotations.find_pictures import SUFFIXES, walk
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.sources.patch_sources import Skipped
 
-ROWS = 256  # rows of an HDF5 file in one record
+ROWS = 256  # maximum number of rows of an HDF5 file in one record
 GROUPS = ("negatives", "positives")
-CLASS_FOLDERS = {  # names without spaces, `-` and `_`
+CLASS_FOLDERS = {  # names of folders, without spaces, `-` and `_`
     "ball": {"ball", "balls", "positive", "positives", "1", "1.00"},
     "no ball": {"noball", "noballs", "nonball", "negative", "negatives", "0", "0.00"},
 }
@@ -28,7 +28,10 @@ def class_of(folder: str) -> str:
 
 
 def read_class_folders(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
-    """Yields the patches in class folders (`ball`, `noball`, ...) at any depth; other folders name the recording."""
+    """Yields the patches in class folders (`ball`, `noball`, ...) at any depth.
+
+    The names of the other folders identify the recording.
+    """
     for name in walk(path, SUFFIXES):
         parts = PurePosixPath(name).parts
         at = next((index for index in range(len(parts) - 2, -1, -1) if class_of(parts[index])), None)

@@ -58,7 +58,8 @@ def decode(data: bytes, record: Record) -> Image.Image:
     if record.in_log:
         return naoth_log.to_rgb(naoth_log.yuyv(data, "JPEG" in record.place.message))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own pixel limit is higher, and invalid EXIF data do not matter
+        # Pillow warns of large pictures, which are refused below, and of invalid EXIF data, which do not matter.
+        warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             if image.width * image.height > PIXELS_MAX:

@@ -18,7 +18,7 @@ GENERIC = {  # names of folders and files that do not identify a recording
 
 
 def number_of(record: Record, index: int = 0) -> int:
-    """Returns the number of a picture in its recording, or -1 if unknown; for a patch in an HDF5 file, its row."""
+    """Returns the number of a picture in its recording, or the row of a patch in an HDF5 file; -1 if it is unknown."""
     if not record.in_log:
         return frame_of(record.name)
     return record.place.frame + (index if record.patch == "rows" else 0)
@@ -31,14 +31,20 @@ def frame_of(name: str) -> int:
 
 
 def camera_of(name: str) -> str:
-    """Returns `top` or `bottom`, whichever (or `upper`, `lower`) a picture's path mentions last; empty if neither."""
+    """Returns the camera that a picture's path names last: `top` or `bottom`; empty if it names neither.
+
+    In a path, `upper` means `top`, and `lower` means `bottom`.
+    """
     last = {camera: max((m.start() for m in word.finditer(name)), default=-1) for camera, word in CAMERA_WORDS.items()}
     camera = max(last, key=last.__getitem__)
     return camera if last[camera] >= 0 else ""
 
 
 def label_of(path: Path) -> str:
-    """Returns a name for a source: its file or folder name or, if that is GENERIC, the nearest folder name above it."""
+    """Returns a name for a source: the name of its file or folder.
+
+    If this name is GENERIC, returns the name of the nearest folder above that is not GENERIC.
+    """
     path = path.absolute()
     names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
     telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)
@@ -54,8 +60,9 @@ def labels_of(paths: Iterable[Path]) -> list[str]:
 def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
     """Returns the name of a picture's recording; all pictures of a recording stay on the same side of a split.
 
-    With a pattern, the name is its first group or the whole match. Otherwise it consists of the source's label,
-    the names of folders that are not GENERIC and, for names like `GAME-000123.png`, the part before the last `-`.
+    If a pattern is given, the name is the text that its first group matches, or the whole match if it has no group.
+    Otherwise the name consists of the source's label, the names of the folders that are not GENERIC and, for names like
+    `GAME-000123.png`, the part before the last `-`.
 
     Raises:
         Refused: the pattern does not match the name.

@@ -28,7 +28,7 @@ READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "b-alls": patch_sets.read_b_alls,
     "classes": patch_sets.read_class_folders,
     "naoth-candidates": patch_sets.read_candidates,
-    "naoth-log": None,  # read together with annotations, see `_frames`
+    "naoth-log": None,  # a log is read together with annotations, see `_frames`
 }
 
 
@@ -104,15 +104,16 @@ def records(
     annotations: Collection[Source] = (),
     pattern: re.Pattern | None = None,
 ) -> Items:
-    """Yields all records of the sources, each with its picture, its recording and, if the name contains it, its camera.
+    """Yields all records of the sources, with their pictures and recordings.
 
-    Every picture is read once, even if several sources or names lead to it.
+    A record also has its camera, if the name of the picture contains it. Every picture is read once, even if several
+    sources or names lead to it.
 
     Args:
         sources: the sources to read.
-        classes: the meaning of class names.
-        annotations: for logs: COCO or Label Studio files; the names of their pictures contain the frame number and, if
-            there are several logs, the name of the log.
+        classes: the class names that mean a ball, a robot or a penalty mark.
+        annotations: COCO or Label Studio files with boxes for the pictures of logs. The names of these pictures contain
+            the frame number and, if there are several logs, the name of the log.
         pattern: see `recording_of`.
 
     Raises:
@@ -145,7 +146,7 @@ Frames = dict[tuple[Path, int, str], Record]  # annotated pictures by log, frame
 
 
 def _annotated_frames(logs: list[Path], annotations: Collection[Source], classes: Classes, frames: Frames) -> Items:
-    """Adds the annotated pictures of logs to `frames`; yields what is skipped."""
+    """Adds the annotated pictures of logs to `frames`, and yields the pictures that are skipped."""
     if not annotations:
         raise UserError(
             f"{logs[0]}: a log has no labels. Pass a Label Studio or COCO file for its pictures with --annotations, or"

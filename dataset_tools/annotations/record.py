@@ -14,9 +14,10 @@ ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)  # e
 
 
 class Box(NamedTuple):
-    """An object's box; edges in pixels or fractions (see `Record.size`) from the picture's top left corner.
+    """An object's box.
 
-    `kind` is one of BALL, ROBOT, ...; IGNORE marks a region with unknown content: no patch is cut from it.
+    The edges are measured from the picture's top left corner, in pixels or fractions (see `Record.size`). `kind` is one
+    of BALL, ROBOT, ...; IGNORE marks a region with unknown content, from which no patch is cut.
     """
 
     kind: str
@@ -50,12 +51,13 @@ class Record(NamedTuple):
     """One picture.
 
     name: the picture's path as the annotations give it, with `/` between folders.
-    boxes: boxes of all annotated objects, balls and others.
+    boxes: the boxes of all annotated objects, not only of balls.
     certified: whether every ball in the picture has a box, so that the rest of the picture shows no ball.
-    size: width and height in pixels of the picture that the boxes refer to, or FRACTIONS; None: the picture's own size.
-    picture: path of the picture's file or log; None: found by `name`.
+    size: width and height in pixels of the picture that the boxes refer to, or FRACTIONS; None means the picture's own
+        size.
+    picture: path of the picture's file or log; if None, the picture is found by `name`.
     camera: `top`, `bottom`, or empty if unknown.
-    recording: name of the pictures taken together, such as a game; empty: determined by folder and name.
+    recording: name of the recording, such as a game; if empty, it is derived from the folder and the name.
     place: position in a log, rows of an HDF5 file, or member of a zip.
     patch: empty if patches are cut from the picture; `ball` or `no ball` if the picture already is a patch; `labelled`,
         `unlabelled` or `rows` if it consists of patches.

@@ -11,7 +11,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """Yields the pictures of a TORSO-21 file; those that say whether there is a ball are certified."""
+    """Yields the pictures of a TORSO-21 file; a picture is certified if its annotations say whether it shows a ball."""
     for name, entry in yaml_stream.entries(path, "images"):
         try:
             kinds = [(classes.kind(item.get("type", "unknown")), item) for item in entry["annotations"]]

@@ -1,4 +1,4 @@
-"""Reads Pascal VOC: one XML file per picture, beside it or in `Annotations` (for `JPEGImages`); boxes in pixels."""
+"""Reads Pascal VOC: one XML file per picture, beside the picture or in `Annotations`; boxes are in pixels."""
 
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
@@ -13,7 +13,7 @@ from dataset_tools.sources.zip_members import read_file
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """Rejects a document type: it may declare entities, which annotations do not need."""
+    """Rejects document types: they may declare entities, which annotations do not need."""
 
     def doctype(self, *_):
         raise Refused("xml declares a document type or entities")
@@ -22,13 +22,15 @@ class _Builder(ElementTree.TreeBuilder):
 def read(path: Path, classes: Classes) -> Items:
     """Yields the pictures of a folder, or the picture of one XML file; pictures without an XML file are skipped."""
     folder = path if path.is_dir() else path.parent
-    pictures: dict[PurePosixPath, list[str]] = {}  # several if their names differ only in the suffix
+    # Pictures by their names without the suffix; there are several if their names differ only in the suffix.
+    pictures: dict[PurePosixPath, list[str]] = {}
     for name in (names := walk(folder, SUFFIXES)):
         pictures.setdefault(PurePosixPath(name).with_suffix(""), []).append(name)
     search = PictureFolder(folder)
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
-        # The picture with the XML file's name, beside it or in JPEGImages or images; else the picture that it names.
+        # Takes the picture with the XML file's name, which is beside the file or in JPEGImages or images. If there is
+        # none, takes the picture that the XML file names.
         stem = PurePosixPath(name).with_suffix("")
         beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
         found = next((pictures[place] for place in beside if place in pictures), [])
@@ -50,7 +52,10 @@ def read(path: Path, classes: Classes) -> Items:
 
 
 def _one(pictures: list[str], told: str) -> str:
-    """Chooses a picture with the XML file's name; if there are several, the one named in the XML; "" if none."""
+    """Chooses a picture with the XML file's name, or returns an empty string if there is none.
+
+    If there are several pictures with this name, the one that the XML file names is chosen.
+    """
     if len(pictures) > 1:
         name = PurePosixPath(told).name.lower()
         pictures = [picture for picture in pictures if PurePosixPath(picture).name.lower() == name]

@@ -17,7 +17,7 @@ DEPTH_MAX = 20
 def entries(path: Path, inside: str = "") -> Iterator[tuple[str, object]]:
     """Yields the entries of the mapping at the top of a YAML file as (key, value); values are str, list and dict.
 
-    The value of the key `inside` is a mapping; its entries are yielded instead of it.
+    The value of the key `inside` must be a mapping. The entries of this mapping are yielded, but not the key itself.
 
     Raises:
         UserError: the file is not YAML, not a mapping, or nested too deeply.

@@ -1,4 +1,4 @@
-"""Reads YOLO: `labels/NAME.txt` for `images/NAME.jpg`, or beside it; lines are `class x y w h` in fractions."""
+"""Reads YOLO: the lines `class x y w h`, in fractions, of `labels/NAME.txt` or of a text file beside the picture."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,10 @@ NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readm
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """Yields the pictures of a folder, or of a YAML file's folder; class names or --ball-class identify the ball."""
+    """Yields the pictures in a folder, or in the folder of a YAML file.
+
+    Class names or --ball-class tell which class is the ball.
+    """
     folder = path if path.is_dir() else path.parent
     names = _names(folder, path, classes)
     if names:
@@ -51,7 +54,10 @@ def _lines(file: Path) -> list[str]:
 
 
 def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
-    """Returns class names by number, from a YAML file in or above the folder, else from classes.txt or obj.names."""
+    """Returns the names of the classes by number.
+
+    They come from a YAML file in the folder or above it or, if there is none, from classes.txt or obj.names.
+    """
     files = sorted(folder.glob("*.y*ml")) + sorted(folder.parent.glob("*.y*ml")) if path.is_dir() else [path]
     for file in files:
         found = dict(yaml_stream.entries(file))
@@ -81,7 +87,7 @@ def _listed(value: object) -> Iterator[dict[str, str]]:
 
 
 def _stems(picture: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Yields possible paths of a picture's labels: beside it, or in `labels` instead of the last folder `images`."""
+    """Yields the possible paths of a picture's labels: beside it or in `labels` instead of the last folder `images`."""
     path = picture.with_suffix("")
     yield path
     before, found, after = f"/{path}".rpartition("/images/")
@@ -96,7 +102,7 @@ def _box(words: list[str], names: dict[str, str], classes: Classes) -> Box:
     kind = classes.kind(index)
     kind = classes.kind(names.get(index, index)) if kind == OTHER else kind
     values = [float(word) for word in words[1:]]
-    if len(values) in (4, 5):  # the fifth is a confidence
+    if len(values) in (4, 5):  # the fifth value is the confidence of a detection
         x, y, width, height = values[:4]
         return Box(kind, x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     if len(values) % 2 == 0:  # a polygon

@@ -116,7 +116,7 @@ def _build_root(
 
 
 def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np.ndarray:
-    """Splits all patches and writes the leak report; returns their sides, int [n].
+    """Splits all patches and writes the leak report. Returns the side of each patch: int [n].
 
     Raises:
         UserError: there are more duplicates across the split than allowed.
@@ -124,7 +124,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
     clear = np.isin(store.columns["kind"], (labels.BALL, labels.NO_BALL))
     with progress_bar(desc="  duplicates", unit=" patches") as bar:
 
-        @cache  # with a single source, the searches for links and for leaks are often the same
+        @cache  # with a single source, links and leaks are often found by the same search
         def find(mask: bytes) -> Pairs:
             patches = np.flatnonzero(np.frombuffer(mask, bool))
             return find_pairs(patches, store.columns, store.thumbnails, bar.update)
@@ -133,7 +133,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
             return find(mask.tobytes())
 
         linking = {}
-        if settings.keep_linked:  # each origin separately: its split must not depend on the others
+        if settings.keep_linked:  # for each origin separately, so that its split does not depend on other origins
             origin = store.columns["origin"]
             linking = {name: pairs(clear & (origin == ORIGINS.index(name))) for name in (NAOTH, DEVILS)}
         side, _ = recording_splits.of_store(store, settings.shares, settings.seed, settings.test_recordings, linking)
@@ -160,7 +160,8 @@ def _write_all(
         for family, files in contents.items()
         for content in files
     )
-    done = []  # all files first, so that an interrupted build changes no family
+    # All files are written before the first is put in place, so that an interrupted build changes no family.
+    done = []
     with progress_bar(total=sum(map(len, contents.values())), desc="  writing", unit=" files") as bar:
         for result in spread(write_families.attempt, tasks):
             done.append(result)

@@ -18,7 +18,8 @@ def create(task: str, argv: list[str] | None = None) -> int:
     """
     settings = parse_args(task, argv)
     if settings.check_published is None:
-        warm_up(settings.jobs)  # before the imports of the next line, which take just as long
+        # The workers start during the imports of the next line, which take just as long.
+        warm_up(settings.jobs)
     from dataset_tools.building import build, compare_published
 
     if settings.check_published is None:

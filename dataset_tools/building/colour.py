@@ -25,7 +25,8 @@ def to_channels(samples: np.ndarray) -> np.ndarray:
     U and V are the means of a pixel pair, rounded down; even columns of the second channel hold U, odd columns V.
 
     Args:
-        samples: uint32 [n, 1 or 2, size, size]; with 2, the second contains the partners of the first.
+        samples: uint32 [n, 1 or 2, size, size]. The second plane, if any, contains the partners of the pixels in the
+            first.
 
     Returns:
         uint8 [n, size, size, 1 or 2]

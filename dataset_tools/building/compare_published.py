@@ -19,8 +19,8 @@ from dataset_tools.building.write_families import read_sums
 def compare(settings: Settings) -> list[Outcome]:
     """Compares every requested local family with the archive at `settings.check_published`.
 
-    Files are downloaded and hashed unless their SHA256SUMS already differ: matching checksums do not prove that a
-    published file was copied completely.
+    If the checksums in SHA256SUMS differ, the file is not downloaded. Otherwise it is downloaded and hashed, because
+    matching checksums do not prove that a published file was copied completely.
 
     Returns:
         For each family: `same`, `differs`, `missing` (locally or in the archive), `skipped` (cannot exist) or `failed`.
@@ -42,7 +42,8 @@ def _compare_family(family: Family, settings: Settings) -> Outcome:
         with working_folder(settings.output_dir, ".published-") as folder:
             index, sums = listing(family.folder, url), _sums(family, url, folder)
             there = {name for name in files_of(family) if Path(name).name in (sums if index is None else index)}
-            there = there if index is not None or sums else set(here)  # without an index page, ask for each file
+            # If there is neither an index page nor SHA256SUMS, each file is requested.
+            there = there if index is not None or sums else set(here)
             faults = [
                 f"{fault}: {Path(name).name.removeprefix(f'{family.stem}_')}"
                 for name in sorted({*here, *there})

@@ -28,7 +28,7 @@ def apply(store: Store, settings: Settings, shapes: set[tuple[int, int]]) -> Non
     Args:
         store: all patches.
         settings: contains the two lists.
-        shapes: (size, channels) of the files to build; a digest may come from the pixels of any of them.
+        shapes: (size, channels) of the files to build. A digest in a list may be that of a patch in any of these files.
 
     Raises:
         UserError: a list cannot be read, a label is unknown, or an entry matches no patch or several patches.
@@ -54,7 +54,7 @@ def apply(store: Store, settings: Settings, shapes: set[tuple[int, int]]) -> Non
 
 
 def read(path: Path, with_labels: bool) -> dict[str, int]:
-    """Returns the new kind of each patch in a list, by source or digest; DROPPED for a list without labels.
+    """Returns the new kind of each patch in a list, by source or digest; the kind is DROPPED if the list has no labels.
 
     Raises:
         UserError: the file is not such a list.

@@ -32,14 +32,14 @@ class Rows:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """The shape, like that of an array."""
+        """The shape of an array of the selected rows."""
         return (len(self.indices), *self.row[:2], self.channels)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        # Mapped again for each slice, because the pages of a permanent map would count as this process's memory.
+        # Maps the file again for each slice: the pages of a permanent mapping would count as memory of this process.
         file = np.memmap(self.path, np.uint8, "r", shape=(self.count, *self.row))
         return file[self.indices[rows]][..., : self.channels]
 
@@ -94,7 +94,7 @@ class Store:
                 stack.callback(file.close)
 
     def close(self) -> None:
-        """Closes the files and completes `columns`, with `kind` from `labels.kinds`."""
+        """Closes the files and completes `columns`; the column `kind` is computed by `labels.kinds`."""
         self.close_files()
         self.columns = {key: np.concatenate(self._parts.pop(key)) for key in list(self._parts)}
         if self.columns:
@@ -125,7 +125,10 @@ class Store:
 
 @contextmanager
 def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
-    """Yields a store in a hidden folder in `folder`, on the result's disk; deletes it when the block ends."""
+    """Yields a store in a hidden folder, which is deleted when the block ends.
+
+    The hidden folder is inside `folder`, so that it is on the same disk as the result.
+    """
     with working_folder(folder, ".build-") as own:
         store = Store(own, plan)
         try:

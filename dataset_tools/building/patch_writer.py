@@ -12,8 +12,9 @@ from common.atomic_files import replacing
 from common.datasets import patch_checks
 from common.errors import UserError
 
-CHUNK_BYTES = 1 << 18  # per HDF5 chunk: few seeks to read a whole file, yet small enough to read shuffled blocks
-GZIP_LEVEL = 1  # reading is as fast as with 9, and the files are only a few percent larger
+# Size of an HDF5 chunk: large enough to read a whole file with few seeks, and small enough to read shuffled blocks.
+CHUNK_BYTES = 1 << 18
+GZIP_LEVEL = 1  # files are read as fast as with level 9, and are only a few percent larger
 
 
 def write_patches(
@@ -31,9 +32,9 @@ def write_patches(
 
     Args:
         path: the file; missing folders are created.
-        X: uint8 [n, side, side, channels]; an array or anything with shape, dtype and slices (memmap, HDF5 dataset),
-            read in blocks.
-        y: [n] or [n, 1] of 0 and 1, or [n, 3] = [radius, center_x, center_y] in fractions.
+        X: uint8 [n, side, side, channels]: an array, or anything with shape, dtype and slices (memmap, HDF5 dataset).
+            It is read in blocks.
+        y: [n] or [n, 1] with the values 0 and 1, or [n, 3] = [radius, center_x, center_y] in fractions.
         attributes: the file's attributes: strings, numbers, or lists and dictionaries, which are stored as JSON.
         columns: `recording`, `camera`, `origin` and `source`, one string per patch, and `side`, one number per patch in
             pixels of the camera picture, NaN if unknown; columns that are None are left out.

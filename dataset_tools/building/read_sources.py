@@ -49,7 +49,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
         for batch in spread(decode, tasks()):
             store.add(batch)
             bar.update(batch.packed_bytes)
-        bar.total = bar.n  # the total also contained the directories of the zips
+        bar.total = bar.n  # until here, the total also contained the sizes of the zips' directories
     store.close()
     if not len(store):
         found = f"no patches found in {', '.join(settings.origins)}"
@@ -59,7 +59,10 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
 
 
 def _files(settings: Settings, families: list[Family]) -> dict[str, Path]:
-    """Returns the files of Nao Devils and TK03 by origin, as given or, before anything is decoded, from the archive."""
+    """Returns the files of Nao Devils and TK03, by origin.
+
+    A file that is not given is downloaded from the archive, before anything is decoded.
+    """
     wanted = {DEVILS: (settings.devils, DEVILS_NAME)}
     if any(tk03.fits(family) for family in families):
         wanted[TK03] = (settings.tk03, tk03.NAME)

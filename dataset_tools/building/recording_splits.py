@@ -14,7 +14,7 @@ from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH, ORIGINS
 
 TRAIN, VALIDATION, TEST = SPLITS
-LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # number and fraction of near duplicates that link two recordings
+LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # minimum number and fraction of near duplicates that link two recordings
 
 
 def of_store(
@@ -33,9 +33,9 @@ def of_store(
     Args:
         store: the patches.
         fractions: desired fractions of training, validation and test.
-        seed: for the random choice.
+        seed: seed of the random choice.
         test_patterns: if given, the recordings that match one of these (`*`, `?`) form the test split.
-        pairs: near duplicates within each origin; recordings that share several are kept together.
+        pairs: the near duplicates of each origin. Recordings that share several near duplicates are kept together.
 
     Returns:
         int [n], index into SPLITS, and the side of each recording.
@@ -63,10 +63,12 @@ def assign(
     seed: int,
     test_patterns: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Assigns every recording to one split; each camera's balls and other patches are divided close to `fractions`.
+    """Assigns every recording to one split.
+
+    For each camera, the balls and the other patches are divided approximately as `fractions` says.
 
     Args:
-        counts: for each recording, its numbers of balls and other patches by camera.
+        counts: for each recording, the numbers of balls and of other patches from each camera.
         groups: recordings that stay together; every recording is in one group.
         fractions: see `of_store`.
         seed: see `of_store`.
@@ -109,7 +111,7 @@ def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
 
 
 def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
-    """Counts the near duplicates between any two recordings, as the mean of both directions."""
+    """Counts the near duplicates between any two recordings: the mean of the numbers in both directions."""
     codes = np.stack([store.columns["recording"][pairs.left], store.columns["recording"][pairs.right]])
     edges, numbers = np.unique(np.sort(codes, axis=0), axis=1, return_counts=True)
     names = [(store.recordings[a], store.recordings[b]) for a, b in edges.T]
@@ -117,7 +119,10 @@ def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
 
 
 def _linked(counts: Mapping[str, Sequence[int]], links: Mapping[tuple[str, str], float]) -> list[list[str]]:
-    """Groups recordings that share near duplicates, directly or through others; sorted for a reproducible split."""
+    """Groups the recordings that share near duplicates, directly or through other recordings.
+
+    The groups are sorted, so that the split is reproducible.
+    """
     group = {name: {name} for name in counts}
     for (a, b), number in links.items():
         if a not in group or b not in group:

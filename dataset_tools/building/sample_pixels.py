@@ -1,9 +1,10 @@
 """Subsamples a patch to the network's size, with exactly the pixels that the robot chooses.
 
-A patch is stored as `rgbx`, uint32 [height, width], with red in a pixel's lowest byte and 255 in the highest, because
-gathering 4-byte pixels is several times as fast as gathering three bytes each. A highest byte of 0 marks a grey pixel,
-with its brightness in the lowest byte, because Pillow's conversion of grey is off by one for some values. Only the
-pixels that the network sees are converted to YCbCr, for a whole batch in one call of Pillow.
+A patch is stored as `rgbx`, uint32 [height, width]: the lowest byte of a pixel is red, and the highest byte is 255.
+Gathering these 4-byte pixels is several times as fast as gathering three bytes for each pixel. If the highest byte is
+0, the pixel is grey, and its lowest byte is the brightness; it is used as it is, because Pillow's conversion of grey is
+off by one for some values. Only the pixels that the network sees are converted to YCbCr, for a whole batch in one call
+of Pillow.
 """
 
 from functools import lru_cache
@@ -17,8 +18,9 @@ def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
     """Returns the positions along a side of the pixels that the network sees: int [size], 0..side-1.
 
     Args:
-        rule: a key of `common.datasets.sampling_rules.RULES` that picks pixels. For patches of at most the network's
-            size, "naoth" needs a pixel beyond the patch; the last pixel is used instead.
+        rule: a key of `common.datasets.sampling_rules.RULES` that picks pixels. If a patch is not
+            larger than the network's input, the rule "naoth" asks for a pixel beyond the patch; the patch's last pixel
+            is used instead.
     """
     step = side / size
     offset, rounding = (0.0, 0.0) if rule == "corners" else (0.5, 0.5)
@@ -27,7 +29,7 @@ def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
 
 @lru_cache(maxsize=20_000)
 def _shares(side: int, size: int) -> np.ndarray:
-    """Returns how much of each of `size` cells each pixel of a side covers: float64 [size, side], rows sum to 1."""
+    """Returns the fraction of each cell that each pixel of a side covers: float64 [size, side]; each row sums to 1."""
     edges, step = np.arange(size + 1) * (side / size), side / size
     pixel = np.arange(side)
     covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
@@ -42,7 +44,7 @@ def average(rgbx: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(np.floor(means + 0.5 + 1e-9).astype(np.uint8)).view("<u4").reshape(-1)
 
 
-@lru_cache(maxsize=20_000)  # sides of 8 to 150 pixels, a few kB each
+@lru_cache(maxsize=20_000)  # patches have sides of 8 to 150 pixels; an entry takes a few kB
 def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) -> np.ndarray:
     """Returns flat indices into a patch for the pixels of the network's input.
 

@@ -10,7 +10,7 @@ from dataset_tools.building.sample_pixels import sample
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.patch_sources import CAMERAS, ORIGINS, Chunk, Patch, Skipped, read
 
-THUMBNAIL = 16  # pixels; thumbnails are always made, to find duplicates
+THUMBNAIL = 16  # side in pixels; thumbnails are always made, because they are needed to find duplicates
 CAMERA_CODES = {camera: code for code, camera in enumerate((*CAMERAS, ""))}
 
 
@@ -27,8 +27,8 @@ class Plan:
 class Batch:
     """The patches of one chunk.
 
-    pixels: by size, uint8 [n, size, size, 1 or 2].
-    columns: by name, one value per patch, see `_columns`.
+    pixels: the network inputs by size, uint8 [n, size, size, 1 or 2].
+    columns: arrays by name, with one value per patch; see `_columns`.
     recordings: str, one per patch.
     skipped: patches that were left out.
     label, digest: origin and name of the source, and sha256 of everything that was read from the source.
@@ -55,7 +55,7 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
             continue
         for size, found in samples.items():
             found.append(sample(item.rgbx, size, plan.method, plan.chroma, item.ready))
-        patches.append(item._replace(rgbx=None))  # so that a batch never holds all decoded pictures
+        patches.append(item._replace(rgbx=None))  # without the decoded picture, to save memory
     planes = 2 if plan.chroma else 1
     channels = {
         size: colour.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
@@ -86,7 +86,8 @@ def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarr
         "source": np.array([patch.source.encode("utf-8", "replace") for patch in patches], "S"),
         "camera": np.array([CAMERA_CODES[patch.camera] for patch in patches], np.uint8),
         "origin": np.array([ORIGINS.index(patch.origin) for patch in patches], np.uint8),
-        "content": hashes.content(luma),  # only brightness: duplicates must not depend on the colours being built
+        # Only of the brightness, so that duplicates do not depend on the colours that are built.
+        "content": hashes.content(luma),
         "look": hashes.look(luma),
         "contrast": hashes.contrast(luma),
         "thumbnail": luma,

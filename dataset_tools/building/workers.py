@@ -14,7 +14,7 @@ from multiprocessing import forkserver, resource_tracker
 from common.cli.stop_request import STOPS, uninterrupted
 from common.errors import UserError
 
-KEPT = 16 << 20  # bytes; a decoded picture with all its copies is smaller
+KEPT = 16 << 20  # bytes; more than a decoded picture and all its copies take
 AHEAD = 3  # tasks queued per process, so that no process waits and results do not pile up
 # Processes are forked from a small server that has imported these modules. A fork of this process, which has threads,
 # may deadlock, and importing everything in every process would take half a second per process.
@@ -25,14 +25,14 @@ Map = Callable[[Callable, Iterable[tuple]], Iterator]
 
 
 def warm_up(jobs: int) -> None:
-    """Starts the server, which imports the modules in parallel with this process.
+    """Starts the server, which imports its modules while this process continues.
 
-    The server inherits a mask for Ctrl-C and SIGTERM, which a terminal and `timeout` send to the whole process group;
-    otherwise it would end with a traceback in the middle of an import.
+    A terminal and `timeout` send Ctrl-C and SIGTERM to the whole process group. The server inherits a mask for both
+    signals; otherwise, it would end with a traceback in the middle of an import.
     """
     if jobs > 1:
         CONTEXT.set_forkserver_preload(PRELOADED)
-        resource_tracker.ensure_running()  # before the signals are masked, because this would unmask them
+        resource_tracker.ensure_running()  # must come before the signals are masked, because it unmasks them
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             forkserver.ensure_running()
@@ -42,9 +42,10 @@ def warm_up(jobs: int) -> None:
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Map]:
-    """Yields a function (function, tasks) -> results in order, which uses `jobs` processes; 1 means only this process.
+    """Yields a function that calls another function for each task in `jobs` processes, and yields the results in order.
 
-    Each task is a tuple of arguments. New tasks are taken as results are consumed.
+    Each task is a tuple of arguments. New tasks are taken as results are consumed. If `jobs` is 1, only this process is
+    used.
 
     Raises:
         UserError: a process died, usually because memory ran out.
@@ -67,7 +68,7 @@ def workers(jobs: int) -> Iterator[Map]:
 def _begin() -> None:
     """Initialises a worker: signals to the process group no longer reach it, and it ends if its parent is killed.
 
-    If SIGTERM ended a worker while it sends a result, half of the result would stay in the pipe, and the parent
+    If SIGTERM ended a worker while it was sending a result, half of the result would stay in the pipe, and the parent
     would wait for the rest forever. The pool itself needs SIGTERM to end the other workers after one has died.
     """
     keep_memory()

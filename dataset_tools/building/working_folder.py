@@ -13,16 +13,17 @@ from filelock import FileLock, Timeout
 from common.cli.stop_request import uninterrupted
 
 IN_USE = "in_use.lock"
-LOCKED_AFTER_S = 60.0  # by then, the process that made a folder has certainly locked it
+LOCKED_AFTER_S = 60.0  # after this time, a folder has certainly been locked by the process that made it
 
 
 @contextmanager
 def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Yields a new folder in `parent`, deleted when the block ends; first deletes the folders of killed processes.
+    """Yields a new folder in `parent`, and deletes it when the block ends.
 
-    A `parent` that did not exist is made. If the block ends with an error, it is removed again.
+    If `parent` does not exist, it is created, and removed again if the block ends with an error.
 
-    Folders of other programs may begin with the same prefix, so only empty folders and those with our lock are deleted.
+    Folders that were left behind by killed processes are deleted first. Folders of other programs may begin with the
+    same prefix, so only empty folders and those with our lock are deleted.
 
     Raises:
         OSError: the folder cannot be created.

@@ -39,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Written:
-    """A finished file that is still in the folder for unfinished files."""
+    """A file that was written completely, but has not been moved to the output folder yet."""
 
     name: str
     part: str

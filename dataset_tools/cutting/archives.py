@@ -11,9 +11,9 @@ from pathlib import Path
 from common.cli.stop_request import uninterrupted
 from common.errors import UserError
 
-DATE = (1980, 1, 1, 0, 0, 0)  # the same for all members, so that equal patches give equal archives
+DATE = (1980, 1, 1, 0, 0, 0)  # date of all members; it is constant, so that equal patches give equal archives
 BUFFER = 1 << 20  # bytes written at a time
-NAME_MAX = 150  # bytes of a recording's name
+NAME_MAX = 150  # maximum number of bytes in a recording's name
 
 
 def file_name(text: str) -> str:
@@ -24,7 +24,7 @@ def file_name(text: str) -> str:
 
 
 def member_name(text: str) -> str:
-    """Returns how the names of a picture's patches in an archive begin, from the picture's path."""
+    """Converts a picture's path to the beginning of the names that its patches have in an archive."""
     return "/".join(file_name(part) for part in re.split(r"[/\\]", text) if part not in ("", ".", ".."))
 
 
@@ -47,7 +47,8 @@ def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
 
     Args:
         path: `CAMERA/RECORDING.zip` in the folder of unfinished archives.
-        members: (beginning of the name, content) of each member; a number is added so that all names differ.
+        members: (beginning of the name, content) of each member. A number is appended to each name, so that all names
+            differ.
     """
     path.parent.mkdir(exist_ok=True)
     counts: Counter[str] = Counter()
@@ -55,8 +56,8 @@ def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
         for start, content in members:
             info = zipfile.ZipInfo(f"{start}_{counts[start]:02d}.png", DATE)
             counts[start] += 1
-            info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
-            # Like `writestr`, but in less than half the time, because `writestr` seeks back to each header.
+            info.create_system, info.external_attr = 3, 0o644 << 16  # the same values on every system
+            # Does the same as `writestr` in less than half the time, because `writestr` seeks back to each header.
             info.CRC, info.file_size, info.compress_size = zlib.crc32(content), len(content), len(content)
             info.header_offset = archive.start_dir
             archive.start_dir += stream.write(info.FileHeader(zip64=False)) + stream.write(content)

@@ -10,12 +10,14 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 RADIUS_MIN = 2.0  # pixels; smaller balls look like noise
-ASPECT_MAX = 2.0  # a longer box inside the picture shows only a part of a ball, so the centre is unknown
+# Maximum ratio of a box's sides. A longer box that does not touch the picture's edge shows only a part of a ball, so
+# the ball's centre is unknown.
+ASPECT_MAX = 2.0
 EDGE = 1.0  # pixels; a box within this distance of the picture's edge touches the edge
-GRID = 1024  # steps per pixel: edges are rounded, so that boxes in percent and in pixels give the same result
-ROWS = (np.arange(128) + 0.5) / 64 - 1  # rows through a disc, in radii
+GRID = 1024  # edges are rounded to 1 / GRID pixel, so that boxes in percent and in pixels give the same result
+ROWS = (np.arange(128) + 0.5) / 64 - 1  # positions of rows across a disc of radius 1
 HALF_ROWS = np.sqrt(1 - ROWS**2)
-AWAY = 0.1  # fraction of the radius: width of a margin around each ball that negatives also avoid
+AWAY = 0.1  # width of the margin around a ball that negatives also avoid, as a fraction of the ball's radius
 
 
 Edges = tuple[float, float, float, float]  # left, top, right, bottom
@@ -31,7 +33,10 @@ class Circle(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """One picture: balls, boxes of other objects by kind, and boxes to avoid; negatives are cut only if `free`."""
+    """One picture: its balls, the boxes of other objects by kind, and the boxes that negatives must avoid.
+
+    If `free` is False, no negatives are cut.
+    """
 
     width: int
     height: int
@@ -42,10 +47,11 @@ class Scene(NamedTuple):
 
 
 def circle_of(box: Edges, width: float, height: float) -> Circle:
-    """Returns the circle for a ball's box: the centre of the box, and a quarter of width + height as radius.
+    """Returns the circle for a ball's box.
 
-    If the box touches the picture's edge, the ball is cut off: then the radius is half of the longer side, and the
-    centre is one radius away from the box's inner edge.
+    Its centre is the centre of the box, and its radius is a quarter of the box's width + height. If the box touches the
+    picture's edge, the ball is cut off. Then the radius is half of the box's longer side, and the centre is one radius
+    away from the box's inner edge.
     """
     left, top, right, bottom = box
     cut_x, cut_y = (left <= EDGE, right >= width - EDGE), (top <= EDGE, bottom >= height - EDGE)
@@ -61,7 +67,7 @@ def _centre(low: float, high: float, cut: tuple[bool, bool], radius: float) -> f
 
 
 def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]) -> tuple[Scene, list[Skipped]]:
-    """Returns where all annotated objects are, in pixels, and the boxes that were left out.
+    """Returns the positions of all annotated objects, in pixels, and the boxes that were left out.
 
     If the box of a ball is impossible, no negatives are cut, because the ball may be anywhere in the picture.
     """
@@ -109,7 +115,12 @@ def _ball(box: Edges, width: int, height: int) -> Circle:
 
 
 def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
-    """Returns the fraction of a disc in each patch: float [n], accurate to 0.001; patches [n, 3]: left, top, side."""
+    """Returns the fraction of a ball's disc that is in each patch: float [n], accurate to 0.001.
+
+    Args:
+        circle: the ball.
+        patches: [n, 3], left, top and side of each patch.
+    """
     left, top, side = patches.T.astype(float)
     half, rows = circle.radius * HALF_ROWS, circle.y + circle.radius * ROWS
     inside = (rows > top[:, None]) & (rows < (top + side)[:, None])

@@ -20,7 +20,7 @@ from dataset_tools.cutting.options import Geometry
 from dataset_tools.sources.labels import BALL_ABOVE, BOX, Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-PATCH_SIDE_MAX = 256  # pixels; anything larger is not a finished patch
+PATCH_SIDE_MAX = 256  # pixels; a larger picture is not accepted as a patch that is already cut
 
 Text = dict[str, object]
 Found = Iterator[tuple[np.ndarray, Text] | Skipped]  # pixels and text chunks of each patch
@@ -81,7 +81,10 @@ def _of_record(record: Record, camera: str, most: int, plan: Plan) -> Patches:
 
 
 def _digest(data: bytes) -> tuple[int, ...]:
-    """Returns a digest of a picture, fifty times as fast as decoding the picture; not safe against forgery."""
+    """Returns a digest of a picture.
+
+    Computing it is fifty times as fast as decoding the picture, but it is not safe against forgery.
+    """
     half, view = len(data) // 2, memoryview(data)
     return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])
 
@@ -108,7 +111,7 @@ def _cut(image, record: Record, camera: str, most: int, plan: Plan, rng: Random)
 
 
 def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.ndarray) -> None:
-    """Adds the objects in each patch to its text; positions are relative to the patch and not rounded.
+    """Adds the objects in each patch to the patch's text; positions are relative to the patch and not rounded.
 
     Args:
         texts: one for each patch. scene: objects of the picture. places: float [n, 3], left, top, side of each patch.
@@ -124,7 +127,8 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
             continue
         boxes = np.array(scene.objects[kind])
         areas = circles_and_boxes.overlaps(boxes, places)
-        if kind == PENALTY:  # fraction of the mark in the patch; for robots, fraction of the patch covered
+        # For a penalty mark, the fraction of the mark in the patch; for robots, the fraction of the patch they cover.
+        if kind == PENALTY:
             shares = (areas / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)).max(axis=1)
         else:
             shares = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)
@@ -135,7 +139,10 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
 
 
 def _whole(image, record: Record, camera: str) -> Found:
-    """Yields a patch that is already cut. `subsampled`: the patch's side says nothing about the object's size."""
+    """Yields a patch that is already cut.
+
+    The text `subsampled` means that the patch's side says nothing about the object's size.
+    """
     if image.height != image.width or image.width > PATCH_SIDE_MAX:
         raise Refused(f"not square, or larger than {PATCH_SIDE_MAX} pixels, so it is a picture and not a patch")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
@@ -161,7 +168,7 @@ def _of_rows(record: Record, camera: str) -> Found:
 
 
 def _of_candidates(record: Record, most: int) -> Found:
-    """Yields the robot's candidates without any label key, because a missing label does not mean `no ball`."""
+    """Yields the robot's candidates without a label in their texts; a missing label does not mean `no ball`."""
     for item in naoth_log.candidates(picture.read_bytes(record)):
         if isinstance(item, Refused):
             yield Skipped(record.name, str(item))

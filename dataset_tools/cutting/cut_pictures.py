@@ -34,7 +34,7 @@ def cut(settings: Settings) -> None:
     Raises:
         UserError: a source cannot be read, there is nothing to cut, archives already exist, or the disk is full.
     """
-    warm_up(settings.jobs)  # while this process reads the annotations
+    warm_up(settings.jobs)  # the workers start while this process reads the annotations
     skips, kinds = Skips(), Counter()
     try:
         with working_folder(settings.output, ".cut-") as folder, (folder / "records").open("w+b") as file:
@@ -99,14 +99,15 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
 
 
 def _sources(paths: Iterable[Path], *how) -> dict[Source, None]:
-    """Returns the sources at the given paths, each once; for `how`, see `recognise`."""
+    """Returns the sources at the given paths without repetitions; `how` is passed on to `recognise`."""
     return dict.fromkeys(source for path in paths for source in recognise.recognise(path.resolve(), *how))
 
 
 def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
     """Chooses which records of a recording to cut, and the maximum number of patches per record.
 
-    From a long recording, fewer patches per picture are cut, or only pictures evenly spread over its length.
+    From a long recording, fewer patches per picture are cut. If it has more pictures than `max_per_recording`,
+    only one patch per picture is cut, from pictures that are spread evenly over the recording.
     """
     most = settings.max_per_recording // max(len(offsets), 1)
     if most:
@@ -118,7 +119,7 @@ def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
 def _members(
     results: Iterator[Patches], seen: set[tuple[int, ...]], kinds: Counter, skips: Skips
 ) -> Iterator[tuple[str, bytes]]:
-    """Yields names and contents for an archive; a repeated picture, even under another name, is left out."""
+    """Yields names and contents for an archive; repeated pictures are left out, even if their names differ."""
     for found in results:
         for item in found.skipped:
             skips.add(item)

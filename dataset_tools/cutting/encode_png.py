@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LEVEL = 0  # none, because compression would save a third but take longer than decoding the picture
+LEVEL = 0  # no compression: it would save a third of the space, but take longer than decoding the picture
 
 
 def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
@@ -30,7 +30,7 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     return b"".join((*parts, *_chunk(b"IDAT", zlib.compress(rows, LEVEL)), *_chunk(b"IEND", b"")))
 
 
-@lru_cache(1 << 14)  # most texts of a picture's patches are equal, or are small numbers
+@lru_cache(1 << 14)  # most texts are the same for all patches of a picture, or are small numbers
 def _text(key: str, value: str) -> bytes:
     value = value.replace("\0", "")
     if value.isascii():

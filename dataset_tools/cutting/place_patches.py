@@ -1,4 +1,4 @@
-"""Chooses the patches of a picture: some around each ball, placed like the robot's candidates, some without a ball.
+"""Chooses the patches of a picture: some around each ball, placed like the robot's candidates, and some without a ball.
 
 A picture has a dozen patches, so plain numbers are faster than arrays here. A patch is (left, top, side) in pixels.
 `Geometry` in options.py says how many patches are cut and how much larger they are than the ball.
@@ -15,12 +15,12 @@ from dataset_tools.cutting.circles_and_boxes import Scene
 from dataset_tools.cutting.options import Geometry
 
 SIDE_MIN = 8  # pixels; the robot ignores smaller candidates
-PARTIAL_EVERY = 4  # one out of this many patches of a ball shows only a part of it
-ANYWHERE_EVERY = 4  # one out of this many negatives is placed anywhere, the others at objects or edges
-TRIES = 6  # positions tried per negative
+PARTIAL_EVERY = 4  # every fourth patch of a ball shows only a part of the ball
+ANYWHERE_EVERY = 4  # every fourth negative is placed anywhere; the other negatives are placed at objects or edges
+TRIES = 6  # maximum number of positions that are tried per negative
 CONTRAST_MIN = 6.0  # standard deviation in grey levels; the robot ignores flatter candidates
 STEP = 8  # pixels between the samples for finding edges
-USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # fractions of the picture's width; for sources without a ball
+USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # fractions of the picture's width, used if no picture shows a ball
 
 Patch = tuple[int, int, int]
 
@@ -32,7 +32,7 @@ def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:
         diameters = rng.uniform(*geometry.scale)
         side = _side(2 * ball.radius * diameters, scene, geometry)
         if index % PARTIAL_EVERY == PARTIAL_EVERY - 1:
-            # The patch's edge, half a side from its centre, passes near the ball's centre.
+            # The patch's edge, which is half a side away from the patch's centre, passes near the ball's centre.
             angle, aside = rng.uniform(0, math.tau), 0.5 + rng.uniform(-0.2, 0.35) / diameters
             x, y = math.cos(angle), math.sin(angle)
             longer = max(abs(x), abs(y))
@@ -90,10 +90,10 @@ def without_balls(
 
 
 def _edges(green: np.ndarray) -> np.ndarray:
-    """Returns the running sum, over cells of STEP pixels, of the brightness changes that exceed twice the mean.
+    """Returns the running sum of the strong brightness changes between cells of STEP pixels.
 
-    Such changes occur at lines and objects, not in noise. The result is float [rows, columns]; its last value is the
-    total.
+    Only the part of a change above twice the mean change counts: such changes occur at lines and objects, not in noise.
+    The result is float [rows, columns]; its last value is the total.
     """
     small = green[STEP // 2 :: STEP, STEP // 2 :: STEP].astype(np.int32)
     edges = np.zeros_like(small)
@@ -103,7 +103,7 @@ def _edges(green: np.ndarray) -> np.ndarray:
 
 
 def _of_something(scene: Scene, edges: np.ndarray, rng: Random) -> tuple[float, float]:
-    """Chooses a point at an edge or, in half of the cases, in an annotated object if there is one."""
+    """Chooses a point at an edge. If there are annotated objects, half of the points are in one of them instead."""
     x, y = rng.random(), rng.random()
     objects = [*chain.from_iterable(scene.objects.values())]
     if objects and rng.random() < 0.5:

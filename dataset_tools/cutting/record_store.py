@@ -38,7 +38,7 @@ class RecordStore:
         return found[:: len(found) // SIZES_MAX + 1]
 
     def offsets(self, group: tuple[str, str], every: int) -> list[int]:
-        """Returns the file positions of a group's records, sorted by name: one of every `every` records."""
+        """Returns the file positions of every Nth record of a group, sorted by name; N is `every`."""
         return [at for _, at in sorted(self.groups[group])[::every]]
 
     def read(self, at: int) -> Record:

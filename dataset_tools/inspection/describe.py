@@ -16,9 +16,9 @@ from dataset_tools.inspection.file_statistics import Statistics, gather, group_t
 
 ATTRIBUTE_LIMIT = 2000  # maximum number of characters shown per attribute
 HDF5 = (".h5", ".hdf5")
-PICTURES = (".jpg", ".jpeg", ".png")  # cut.py needs the folder with these and the annotations
-ANNOTATIONS = (".json", ".yaml", ".yml", ".xml", ".log")  # and logs
-ROWS_MAX = 15  # groups shown in a table
+PICTURES = (".jpg", ".jpeg", ".png")  # suffixes of pictures; cut.py reads the folder of a picture
+ANNOTATIONS = (".json", ".yaml", ".yml", ".xml", ".log")  # suffixes of annotations and logs
+ROWS_MAX = 15  # maximum number of groups shown in a table
 
 
 def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
@@ -26,8 +26,8 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
 
     Args:
         files: patch files; for any other file, an error is printed on stderr.
-        folder: for the pictures; None: draw no pictures.
-        seed: for choosing the patches in the pictures.
+        folder: folder for the pictures; if None, no pictures are drawn.
+        seed: seed for choosing the patches that the pictures show.
 
     Returns:
         Exit status: 0, or 2 if a file could not be read.

@@ -10,10 +10,12 @@ from common.datasets.patch_file import BLOCK, KEYS, stored_patches
 from common.errors import UserError
 from dataset_tools.leaks import hashes
 
-SATURATED_AT, SATURATED_SHARE = 250, 0.25  # saturated: at least this fraction of the pixels is at least this bright
-BLURRED_BELOW = 0.03  # see `sharpness`; sharp patches of the robots' cameras have 0.1 to 0.7
+# A patch is saturated if the brightness of at least SATURATED_SHARE of its pixels is SATURATED_AT or more.
+SATURATED_AT, SATURATED_SHARE = 250, 0.25
+BLURRED_BELOW = 0.03  # limit of `sharpness`, which is 0.1 to 0.7 for sharp patches from the robots' cameras
 FLAT_BELOW = 6.0  # standard deviation of the brightness in grey levels; flatter patches show almost nothing
-IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: fraction of the rarer class, fraction of flawed patches
+# There is a warning if the fraction of the rarer class is below IMBALANCE or the fraction of flawed patches above RARE.
+IMBALANCE, RARE = 0.1, 0.05
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def gather(path: Path, task: str) -> Statistics:
             "brightness": luma.mean(axis=(1, 2)),
             "contrast": luma.std(axis=(1, 2)),
             "saturated": (luma >= SATURATED_AT).mean(axis=(1, 2)),
-            "sharpness": sharpness(hashes.small(X)),  # at 16x16, so that one limit is valid for both sizes
+            "sharpness": sharpness(hashes.small(X)),  # always at 16x16, so that the same limit suits all sizes
             "content": hashes.content(X),
         }
         for key, values in found.items():
@@ -91,8 +93,8 @@ def gather(path: Path, task: str) -> Statistics:
 def sharpness(luma: np.ndarray) -> np.ndarray:
     """Returns the Laplacian's variance, divided by 20 times the variance of luma [n, h, w]: 1 for noise, 0 for a ramp.
 
-    The variance of the Laplacian is a common measure of focus (Pech-Pacheco et al., ICPR 2000). The division makes it
-    independent of contrast.
+    The variance of the Laplacian is a common measure of focus (Pech-Pacheco et al., ICPR 2000). The division makes the
+    result independent of contrast.
     """
     image = luma.astype(np.float32)
     middle = image[:, 1:-1, 1:-1]

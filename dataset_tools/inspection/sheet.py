@@ -11,8 +11,8 @@ from common.datasets.streaming import StoredPixels
 from common.runs import plots
 from dataset_tools.inspection.file_statistics import BLURRED_BELOW, SATURATED_SHARE, Statistics, group_table
 
-COLUMNS = 20  # patches in a row of the contact sheet
-GROUPS_MAX = 40  # bars in the plot of recordings
+COLUMNS = 20  # maximum number of patches in a row of the contact sheet
+GROUPS_MAX = 40  # maximum number of bars in the plot of recordings
 
 
 def draw(statistics: Statistics, path: Path, seed: int = 0) -> None:
@@ -21,7 +21,7 @@ def draw(statistics: Statistics, path: Path, seed: int = 0) -> None:
     Args:
         statistics: the file's statistics.
         path: the PNG file to write.
-        seed: for choosing the patches.
+        seed: seed for choosing the patches.
     """
     rows = _choose(statistics, np.random.default_rng(seed))
     with plots.figure(path, 13.0, 6.2 + 0.72 * len(rows) + 0.6) as drawing:
@@ -42,10 +42,10 @@ def _title(statistics: Statistics) -> str:
 
 
 def _choose(statistics: Statistics, generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:
-    """Chooses the rows of the contact sheet: name and ascending indices."""
+    """Chooses the rows of the contact sheet: the name of each row, and the ascending indices of its patches."""
 
     def some(name: str, mask: np.ndarray, strips: int = 1) -> list[tuple[str, np.ndarray]]:
-        """Chooses patches without repetition and sorts them along the strips."""
+        """Chooses patches at random, each at most once, and puts them into strips in the order of the file."""
         found = np.flatnonzero(mask)
         chosen = np.sort(generator.choice(found, min(strips * COLUMNS, len(found)), replace=False))
         return [(name, chosen[start : start + COLUMNS]) for start in range(0, len(chosen), COLUMNS)]

@@ -14,7 +14,8 @@ from dataset_tools.leaks import hashes
 
 BANDS, BAND_BITS = 4, 16
 NEAR_BITS = 7
-CORRELATION_MIN = 0.93  # of the brightness at 16x16; a lower limit would include robots and lines that only look alike
+# Minimum correlation of the brightness at 16x16. A lower limit would include robots and lines that only look alike.
+CORRELATION_MIN = 0.93
 CONTRAST_MIN = 6.0  # grey levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
 # Maximum number of patches compared per band value. A robot that stands still produces thousands of equal patches.
 BUCKET_MAX = 2048
@@ -25,7 +26,9 @@ PAIRS_AT_ONCE = 1 << 21
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of similar patches from different recordings: for each `right`, the best `left` of each other recording.
+    """Pairs of similar patches from different recordings.
+
+    Each patch `right` is paired with the most similar patch `left` of every other recording that has a similar one.
 
     left, right: indices of patches; correlation: float [n], 1 for exact duplicates; exact: bool [n].
     """
@@ -49,7 +52,7 @@ def find(
     thumbnails: Callable[[np.ndarray], np.ndarray],
     progress: Callable[[int], object] = int,
 ) -> Pairs:
-    """Finds exact and near duplicates between recordings; returns each pair in both directions.
+    """Finds exact and near duplicates between recordings. Each pair is returned in both directions.
 
     Args:
         patches: indices of the patches to compare.
@@ -71,7 +74,7 @@ def find(
 
 
 def _equal(patches: np.ndarray, content: np.ndarray, recording: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Finds exact duplicates: pairs each patch with the first equal patch of other recordings."""
+    """Finds exact duplicates: pairs each patch with the first equal patch of each other recording."""
     order = patches[np.lexsort((patches, recording[patches], content[patches]))]
     starts = np.flatnonzero(np.diff(content[order], prepend=~content[order[:1]]))
     left, right = [], []
@@ -88,7 +91,7 @@ def _equal(patches: np.ndarray, content: np.ndarray, recording: np.ndarray) -> t
 
 
 def _best(left: np.ndarray, right: np.ndarray, likeness: np.ndarray, recording: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Keeps the most similar pair for each `right` and each recording of `left`."""
+    """Keeps only the most similar pair for each patch `right` and each recording of `left`."""
     order = np.lexsort((left, -likeness, recording[left], right))
     left, right, likeness = left[order], right[order], likeness[order]
     new = (np.diff(right, prepend=-1) != 0) | (np.diff(recording[left], prepend=-1) != 0)
@@ -98,7 +101,7 @@ def _best(left: np.ndarray, right: np.ndarray, likeness: np.ndarray, recording: 
 def _candidates(
     patches: np.ndarray, look: np.ndarray, recording: np.ndarray, progress: Callable[[int], object]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields pairs from different recordings whose hashes differ in at most NEAR_BITS, for blocks of `right`."""
+    """Yields pairs from different recordings whose hashes differ in at most NEAR_BITS bits, block by block."""
     probes = np.concatenate([[0], 1 << np.arange(BAND_BITS)])  # an unchanged band, or a band with one flipped bit
     tables = [_Table(patches, look, band) for band in range(BANDS)] if len(patches) else []
     for start in range(0, len(patches), BLOCK):
@@ -124,7 +127,8 @@ class _Table:
     """Finds patches by one band of their hash."""
 
     def __init__(self, patches: np.ndarray, look: np.ndarray, band: int):
-        shuffled = np.random.default_rng(band).permutation(patches)  # so that BUCKET_MAX drops patches at random
+        # In random order, because only the first BUCKET_MAX patches with the same band value are compared.
+        shuffled = np.random.default_rng(band).permutation(patches)
         keys = _band(look[shuffled], band)
         self.patches = shuffled[np.argsort(keys, kind="stable")]
         counts = np.bincount(keys, minlength=1 << BAND_BITS)
@@ -132,7 +136,10 @@ class _Table:
         self.counts = np.minimum(counts, BUCKET_MAX)
 
     def matches(self, keys: np.ndarray, owners: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields pairs of the patches under `keys` and the owners of these keys, about PAIRS_AT_ONCE at a time."""
+        """Pairs the owner of each key with the patches that have this value in the band.
+
+        Yields about PAIRS_AT_ONCE pairs at a time.
+        """
         counts = self.counts[keys]
         used = counts > 0
         keys, owners, counts = keys[used], owners[used], counts[used]

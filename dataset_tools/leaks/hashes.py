@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 SIDE = 16  # width and height, in pixels, of the pictures that are compared
-MIDDLE = 31  # index of the median of 63 frequencies
+MIDDLE = 31  # index of the median of 63 sorted frequencies
 
 
 def content(X: np.ndarray) -> np.ndarray:
@@ -29,7 +29,8 @@ def look(luma: np.ndarray) -> np.ndarray:
     """
     cosines = _cosines()
     spectrum = (cosines @ luma.astype(np.float64) @ cosines.T).reshape(-1, 64)[:, 1:]
-    median = np.partition(spectrum, MIDDLE, axis=1)[:, MIDDLE, None]  # np.median imports numpy.ma: 50 ms
+    # np.median would import numpy.ma, which takes 50 ms.
+    median = np.partition(spectrum, MIDDLE, axis=1)[:, MIDDLE, None]
     bits = spectrum > median
     padded = np.pad(bits, ((0, 0), (1, 0)))
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").reshape(-1)
@@ -41,7 +42,10 @@ def contrast(luma: np.ndarray) -> np.ndarray:
 
 
 def small(X: np.ndarray) -> np.ndarray:
-    """Reduces network inputs uint8 [n, 16 or 32, ., .] to brightness uint8 [n, 16, 16], with 2x2 means for 32x32."""
+    """Reduces network inputs uint8 [n, 16 or 32, ., .] to brightness uint8 [n, 16, 16].
+
+    Inputs of 32x32 are averaged over 2x2 pixels.
+    """
     luma = X[..., 0]
     if luma.shape[1] == SIDE:
         return np.ascontiguousarray(luma)

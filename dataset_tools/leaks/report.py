@@ -36,7 +36,7 @@ def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
     Args:
         pairs: duplicates between recordings.
         side: int [n], index into SPLITS.
-        used: bool [n], the patches that are written to a file.
+        used: bool [n], whether each patch is written to a file.
     """
     lines, worst, found = [], 0.0, np.zeros(len(pairs), bool)
     both_used = used[pairs.left] & used[pairs.right]
