@@ -35,7 +35,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes new names in a folder survive a power cut, on systems where a folder can be synchronised."""
+    """Makes sure that new files in a folder survive a power cut, if the system can flush folders to the disk."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -45,18 +45,18 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file, see `replacing`."""
+    """Writes a text file as `replacing` does: completely or not at all."""
     with replacing(path) as new:
         new.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Writes a JSON file, see `replacing`; NaN and infinite numbers raise a ValueError."""
+    """Writes a JSON file completely or not at all; NaN and infinite numbers raise a ValueError."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def new_folder(wanted: Path | str) -> Path:
-    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... if that name is taken. Two callers never get the same.
+    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... if it exists. Two callers never get the same folder.
 
     Raises:
         UserError: the folder cannot be made.
@@ -105,7 +105,7 @@ def open_inside(folder: Path, name: str):
 
 
 def read_inside(folder: Path, name: str, most: int) -> bytes:
-    """Reads a plain file inside a folder, see `open_inside`; raises an OSError if it exceeds `most` bytes."""
+    """Reads a plain file inside a folder (see `open_inside`); raises an OSError if it is larger than `most` bytes."""
     with open_inside(folder, name) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -114,7 +114,7 @@ def read_inside(folder: Path, name: str, most: int) -> bytes:
 
 
 def read_json(path: Path, most: int = 16 << 20) -> dict:
-    """Reads the object in a JSON file that anybody may have edited; raises a UserError if that is impossible."""
+    """Reads the object in a JSON file that anybody may have edited; raises a UserError if the file is invalid."""
     path = Path(path)
     try:
         content = read_inside(path.parent, path.name, most)

@@ -34,13 +34,13 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 
 
 def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
-    """Returns the commit of the code, and whether tracked files differ from it or there is untracked code.
+    """Returns the commit of the code, and whether the code has changes or untracked files since that commit.
 
     A container image has no .git; its build sets BALL_COMMIT to the commit, with `-dirty` at the end like `git
     describe`. The second result is "true" or "false". Both results can be "unknown".
     """
     commit = _git(folder, "rev-parse", "HEAD")
-    # An unrelated repository above the code does not count (site-packages inside somebody's checkout).
+    # If the code is installed inside an unrelated repository, the commit of that repository does not count.
     top = _git(folder, "rev-parse", "--show-toplevel")
     if commit and top and Path(top).resolve() == folder.resolve():
         changes = _git(folder, "status", "--porcelain", "--untracked-files=all")
@@ -61,12 +61,12 @@ def user() -> str:
     """Returns the user's name, or "uid 1234" if the user has none, as in a container."""
     try:
         return getpass.getuser()
-    except Exception:  # KeyError before Python 3.13, OSError since, ImportError on Windows
+    except Exception:  # KeyError before Python 3.13, OSError since then, ImportError on Windows
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def device() -> str:
-    """Returns the processor in use: the GPUs that TensorFlow sees if it is already loaded, else the CPU."""
+    """Returns the processor in use: the GPUs that TensorFlow sees, if it is already loaded, otherwise the CPU."""
     tensorflow = sys.modules.get("tensorflow")
     with contextlib.suppress(Exception):
         gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
@@ -78,7 +78,7 @@ def device() -> str:
 
 def cpu() -> str:
     """Returns the name of the CPU."""
-    with contextlib.suppress(OSError, TypeError):  # TypeError: the file has no such line, as on ARM
+    with contextlib.suppress(OSError, TypeError):  # TypeError: on ARM, the file has no such line
         facts = _CPU_FACTS.read_text(encoding="utf-8", errors="replace")
         return re.search(r"^model name\s*: (.+)", facts, re.MULTILINE)[1].strip()
     return platform.processor() or platform.machine() or "unknown CPU"

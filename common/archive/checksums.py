@@ -1,4 +1,4 @@
-"""Compares downloads with the archive's list of sha256 checksums, in all common formats."""
+"""Compares downloads with the archive's list of sha256 checksums; understands all common formats of such lists."""
 
 import hashlib
 import re
@@ -10,8 +10,8 @@ from common.archive.download_errors import ArchiveError
 from common.archive.http import decode, get_text
 from common.archive.retry import Patience
 
-SUMS = "SHA256SUMS"  # the name of a list, which is in the same folder as its files
-LINE_MAX = 5000  # maximum characters in a line of a list; longer lines are ignored
+SUMS = "SHA256SUMS"  # the name of a checksum list, which is in the same folder as the files in the list
+LINE_MAX = 5000  # maximum number of characters in a line of a checksum list; longer lines are ignored
 _HASH = r"(?P<hash>[0-9a-fA-F]{64})"
 FORMS = [
     re.compile(form)
@@ -29,13 +29,13 @@ def sha256_of(path: Path | str) -> str:
 
 
 def compare(part: Path, source: str, name: str, patience: Patience) -> None:
-    """Compares a complete download with the checksum list in its folder of the archive, if a list names the file.
+    """Compares a complete download with its sha256 in the archive's checksum list, if the list names the file.
 
     Raises:
         ArchiveError: the checksums differ.
     """
     page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
-    if page is None or page.media_type == "text/html":  # some servers answer every address with a page
+    if page is None or page.media_type == "text/html":  # some servers send a web page for every address
         return
     expected = of_file(parse(page.text), unquote(urlsplit(source).path))
     if expected is None:
@@ -48,7 +48,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
 
 
 def parse(content: bytes | str) -> list[tuple[str, str]]:
-    """Returns the path (with `/`, otherwise unchanged) and lower-case sha256 of every line that contains both."""
+    """Returns the file's path, written with `/`, and the sha256 in lower case of every line that contains both."""
     found = []
     for line in (decode(content) if isinstance(content, bytes) else content).splitlines():
         line = line.strip()
@@ -64,10 +64,10 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 
 
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
-    """Finds the sha256 of a file in the entries of a checksum list, in which names may contain any folders.
+    """Finds the sha256 of a file in a checksum list, in which any folders may stand before the file's name.
 
-    If several entries have the file's name, the entry whose path agrees best with `path`, the path in the archive, is
-    used. Returns None if there is no entry, or if entries that agree equally well differ.
+    `path` is the file's path in the archive. If several entries have the file's name, the entry with the most similar
+    path is used. Returns None if there is no entry, or if equally similar entries have different checksums.
     """
     name = PurePosixPath(path).name
     near: dict[int, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Explains failed downloads in plain words; the error messages of the libraries are paragraphs of class names."""
+"""Explains failed downloads in plain words; the libraries' own error messages are long and full of class names."""
 
 import os
 import re
@@ -26,7 +26,7 @@ class NotInArchive(ArchiveError):
 
 
 class Transient(Exception):
-    """One try failed, but the next may succeed. received: some bytes arrived. slow: they arrived too slowly."""
+    """One try failed, but the next may succeed. received: whether data arrived. slow: whether it arrived too slowly."""
 
     def __init__(self, reason: str, received: bool = False, slow: bool = False):
         super().__init__(reason)
@@ -50,7 +50,7 @@ def request_trouble(error: Exception, url: str) -> Exception:
             f"The archive's certificate is not trusted. Received: {url}. Check the address and this computer's clock. "
             "If your organisation signs certificates itself, set REQUESTS_CA_BUNDLE to its certificate file."
         )
-    # Errors of requests, and errors of lower layers after a redirect to an invalid address.
+    # Errors that the requests package raises, and those of lower layers after a redirect to an invalid address.
     if isinstance(error, ValueError | kinds.TooManyRedirects | urllib3.exceptions.HTTPError):
         return ArchiveError(f"The address is invalid ({type(error).__name__}). Received: {url}. Check it.")
     if not isinstance(error, kinds.RequestException) or (

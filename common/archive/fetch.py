@@ -1,6 +1,6 @@
 """Downloads files from the dataset archive once, checks them, and puts them in place only when complete.
 
-Cached files are used without the network. Beside a file `NAME`, there may be `.NAME.part` (a
+Files in the cache are used without the network. Beside a file `NAME`, there may be `.NAME.part` (a
 partial download), `.NAME.part.json` (its version), `.NAME.lock` and `.NAME.origin` (the address of the download).
 """
 
@@ -35,20 +35,20 @@ def fetch(
     check: Callable[[Path], object] | None = None,
     patience: Patience = PATIENCE,
 ) -> Path:
-    """Returns the cached file `root / name`, and downloads it from the archive at `url` first if necessary.
+    """Returns the cached file `root / name`; if it is missing, downloads it from the archive at `url` first.
 
     If several processes need the same file, one downloads it and the others wait. An interrupted download resumes
     where it stopped, even after `kill -9`.
 
     Args:
-        name: path inside the archive, unquoted: `classification/...h5`.
+        name: path inside the archive, not percent-encoded, such as `classification/...h5`.
         offline: whether to use only the cache and never contact the archive.
         check: opens the finished temporary file and raises UserError if its content is wrong.
 
     Raises:
         Unreachable: the file is not cached, and the archive does not answer or `offline` is set.
         NotInArchive: the archive does not have the file.
-        ArchiveError: the download failed for another reason; one line says which, the address, and what to do.
+        ArchiveError: the download failed for another reason; the message says why, the address and what to do.
     """
     target = Path(root) / _inside(name)
     source = address(url, name)
@@ -62,10 +62,10 @@ def fetch(
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target):
-            if not target.is_file():  # else another process downloaded it while this one waited
+            if not target.is_file():  # otherwise, another process downloaded it during the wait
                 _bring(source, target, check, patience)
     except OSError as error:
-        if error.errno in READ_ONLY:  # a cache of another user: first find out whether the archive has the file
+        if error.errno in READ_ONLY:  # another user's cache: first ask whether the archive has the file
             ask(source, patience)
         raise ArchiveError(
             f"{source} cannot be stored: {error.strerror or error}. Received: {target}. Make room there and run it "
@@ -75,7 +75,7 @@ def fetch(
 
 
 def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENCE) -> list[str] | None:
-    """Returns the sorted names on the archive's index page for `folder` (`""`: the top); folders end with `/`.
+    """Returns the sorted names on the archive's index page for `folder` (`""` is the top); folders end with `/`.
 
     It understands the pages of nginx, Apache and Python's http.server. Returns None if the server has no such page, and
     raises Unreachable if it does not answer.
@@ -87,7 +87,7 @@ def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENC
 def origin_of(path: Path) -> str:
     """Returns the address from which a cached file was downloaded, or the file's path if the address is unknown."""
     note = Version.read(sibling(path, "origin"))
-    return note.url if note and note.length == path.stat().st_size else str(path)  # else it was replaced by hand
+    return note.url if note and note.length == path.stat().st_size else str(path)  # if not, a user replaced it
 
 
 def sibling(target: Path, suffix: str) -> Path:
@@ -96,12 +96,12 @@ def sibling(target: Path, suffix: str) -> Path:
 
 
 def address(url: str, name: str) -> str:
-    """Returns the percent-encoded address of `name` in the archive at `url`; a UserError if `url` cannot be used."""
+    """Returns the percent-encoded address of `name` in the archive at `url`; raises a UserError if `url` is invalid."""
     return f"{checked_url(url).rstrip('/')}/{quote(name)}"
 
 
 def _inside(name: str) -> PurePosixPath:
-    """Refuses names that lead out of the cache."""
+    """Converts a name to a path; refuses names that lead out of the cache."""
     parts = name.split("/")
     control = any(ord(character) < 32 for character in name)
     if control or "\\" in name or PureWindowsPath(name).drive or any(part in ("", ".", "..") for part in parts):
@@ -134,7 +134,7 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
         checksums.compare(part, source, target.name, patience)
         if check:
             _run_check(check, part, source, target.name)
-    except Unreachable as error:  # the download may be correct, and the archive did answer
+    except Unreachable as error:  # only the list is unreachable; the download may be correct and is kept
         raise ArchiveError(
             f"{source} was downloaded and is kept, but its {checksums.SUMS} cannot be read: {error}"
         ) from error
@@ -152,7 +152,7 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
 def _run_check(check: Callable[[Path], object], part: Path, source: str, name: str) -> None:
     try:
         check(part)
-    except Exception as error:  # any error: an unusable file must not stay and block the next try
+    except Exception as error:  # whatever the error, an invalid file must not block the next try
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {printable(error, LIMIT)}"
         text = text.replace(str(part), name).replace(part.name, name)
         raise ArchiveError(f"{source} was downloaded completely but is invalid, and was deleted: {text}") from error

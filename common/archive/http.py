@@ -1,4 +1,4 @@
-"""Sends requests to the archive, with one clear line for every failure; the time limits are in retry.py."""
+"""Sends requests to the archive and explains every failure in one clear line; the time limits are in retry.py."""
 
 import json
 import time
@@ -14,8 +14,8 @@ from common.cli.time_limit import within
 
 TEXT_LIMIT_BYTES = 1 << 22  # an index page or a list of checksums is far smaller than this
 CHUNK_BYTES = 1 << 17
-SLOWEST_BYTES_PER_S = 1000  # a slower transfer for `Patience.slow_s` counts as no progress
-WORTH_ANOTHER_TRY = (408, 425, 429)  # every status from 500 is also worth another try
+SLOWEST_BYTES_PER_S = 1000  # a transfer that is slower than this for `Patience.slow_s` seconds makes no progress
+WORTH_ANOTHER_TRY = (408, 425, 429)  # HTTP status codes; all codes from 500 are also worth another try
 
 
 class Page(NamedTuple):
@@ -32,7 +32,7 @@ def ask(url: str, patience: Patience) -> None:
 
 
 def get_text(url: str, patience: Patience) -> Page | None:
-    """Downloads a short text such as an index page; None if the server lacks or refuses it. May raise Unreachable."""
+    """Downloads a short text, such as an index page; None if the server does not send it. May raise Unreachable."""
 
     def attempt() -> Page:
         body = b""
@@ -52,7 +52,7 @@ def get_text(url: str, patience: Patience) -> Page | None:
 
 
 def get(url: str, headers: dict, patience: Patience) -> requests.Response:
-    """Sends one request; returns on 200, 206 and 416, and raises a clear error for anything else."""
+    """Sends one request; returns the response if its status is 200, 206 or 416, otherwise raises a clear error."""
     # Without "identity", a server may compress the file; lengths, ranges and checksums would then not match it.
     headers = {"Accept-Encoding": "identity", **headers}
     timeouts = (patience.connect_s, patience.read_s)
@@ -92,7 +92,7 @@ def content(response: requests.Response, patience: Patience, unpack: bool = Fals
                 since, received = time.monotonic(), 0
     except urllib3.exceptions.ReadTimeoutError as error:
         raise Transient(f"the server sent nothing for {patience.read_s:g} s") from error
-    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # a chunk of the body may declare any length
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # ValueError: an invalid chunk length
         raise Transient("the connection broke in the middle of the file") from error
 
 
@@ -102,5 +102,5 @@ def media_type(response: requests.Response) -> str:
 
 
 def decode(content: bytes) -> str:
-    """Decodes UTF-8, UTF-16 and UTF-32 text, with or without a byte order mark; never fails."""
+    """Decodes UTF-8, UTF-16 and UTF-32 text, with or without a byte order mark; never raises an error."""
     return content.decode(json.detect_encoding(content), "replace")

@@ -13,7 +13,7 @@ LINK = re.compile(r"""<a\s[^<>]*?\bhref\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'
 
 
 def names(page: Page) -> list[str] | None:
-    """Returns the decoded and sorted names on an index page; folders end with `/`. None for any other page.
+    """Returns the decoded and sorted names on an index page, folders with `/` at the end; None for any other page.
 
     Uses the links, not their texts, because nginx and Apache shorten the texts. Python's http.server is supported, too.
     """

@@ -19,15 +19,15 @@ from common.cli.progress import progress_bar
 from common.errors import UserError
 
 HTML_STARTS = (b"<!doctype html", b"<html")
-UNKNOWN_LENGTH_MAX = 50 * 10**9  # maximum bytes of a file if the server does not say how long it is
+UNKNOWN_LENGTH_MAX = 50 * 10**9  # maximum number of bytes of a file if the server does not say its length
 
 
 @dataclass(frozen=True)
 class Version:
-    """The file, and its version, that a partial download belongs to; stored beside the download as JSON.
+    """Identifies the file, and its version, to which a partial download belongs; stored beside the download as JSON.
 
-    `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, None if the server gives
-    neither. `length` is in bytes, None if the server does not say.
+    `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, or None if the server sends
+    neither. `length` is in bytes, or None if the server does not send it.
     """
 
     url: str
@@ -36,10 +36,10 @@ class Version:
 
     @classmethod
     def read(cls, note: Path) -> "Version | None":
-        """Reads a version from its JSON file; None if the file is missing or damaged."""
+        """Reads a version from its JSON file; returns None if the file is missing or damaged."""
         try:
             version = cls(**read_json(note))
-        except (UserError, TypeError):  # also for a note that a killed writer left half-written
+        except (UserError, TypeError):  # also if a process was killed while it wrote the file
             return None
         fits = isinstance(version.url, str) and isinstance(version.validator, str | None)
         return version if fits and isinstance(version.length, int | None) else None
@@ -48,7 +48,7 @@ class Version:
 def download(url: str, part: Path, patience: Patience) -> Version:
     """Completes `part` with the content of `url`, resuming an earlier transfer of the same version.
 
-    Returns the version of the file, all of which is now in `part` and on the disk.
+    Returns the version of the file. The whole file is then in `part`, and flushed to the disk.
 
     Raises:
         ArchiveError: the archive does not send the file; `part` is kept for the next try.
@@ -58,7 +58,7 @@ def download(url: str, part: Path, patience: Patience) -> Version:
 
 
 def discard(part: Path) -> None:
-    """Removes a partial file and its note."""
+    """Removes a partial file and the JSON file that describes it."""
     part.unlink(missing_ok=True)
     _note(part).unlink(missing_ok=True)
 
@@ -72,11 +72,11 @@ def _size(path: Path) -> int:
 
 
 def _continue(url: str, part: Path, patience: Patience) -> Version:
-    """Sends one request: for the rest of the file if that is safe, else for the whole file."""
+    """Sends one request: for the rest of the file if that is safe, otherwise for the whole file."""
     held = _held(url, part)
     offset = _size(part) if held else 0
     if held and offset == held.length:
-        return held  # the file is complete, but its process was stopped before it could check and rename the file
+        return held  # an earlier process was stopped after the download, before it renamed the file
     headers = {"Range": f"bytes={offset}-", "If-Range": held.validator} if offset else {}
     with get(url, headers, patience) as response:
         chunks = content(response, patience)
@@ -94,7 +94,7 @@ def _continue(url: str, part: Path, patience: Patience) -> Version:
 
 
 def _held(url: str, part: Path) -> Version | None:
-    """Returns the version that `part` is the beginning of; None if that is uncertain."""
+    """Returns the version of the file of which `part` is the beginning; None if that is uncertain."""
     version = Version.read(_note(part))
     resumable = version and version.url == url and version.validator and version.length is not None
     return version if resumable and part.is_file() and _size(part) <= version.length else None
@@ -107,7 +107,7 @@ def _version(response: requests.Response, url: str) -> Version:
 
 
 def _validator(response: requests.Response) -> str | None:
-    """Returns a value for If-Range (RFC 9110, 13.1.5): a strong ETag, or a date at least 1 s before the response's."""
+    """Returns a value for If-Range (RFC 9110, 13.1.5): a strong ETag, or a date at least 1 s before the response."""
     etag = response.headers.get("ETag", "")
     if etag.startswith('"'):
         return etag
@@ -122,7 +122,7 @@ def _validator(response: requests.Response) -> str | None:
 def _goes_on(response: requests.Response, held: Version, offset: int) -> bool:
     """Whether a response with status 206 is really the rest of the version in the partial file."""
     expected = f"bytes {offset}-{held.length - 1}/{held.length}"
-    # The validator is compared here, too: some servers support Range but ignore If-Range.
+    # The validator is compared here, too, because some servers support Range but ignore If-Range.
     validator = response.headers.get("ETag" if held.validator.startswith('"') else "Last-Modified", held.validator)
     return validator == held.validator and response.headers.get("Content-Range", "").strip() == expected
 
@@ -135,7 +135,7 @@ def _append(chunks: Iterator[bytes], part: Path, offset: int, version: Version) 
         try:
             for chunk in chunks:
                 file.write(chunk)
-                file.flush()  # so that a killed process keeps everything that has arrived
+                file.flush()  # so that nothing that has arrived is lost if the process is killed
                 bar.update(len(chunk))
                 if version.length is None and file.tell() > UNKNOWN_LENGTH_MAX:
                     raise ArchiveError(
@@ -151,7 +151,7 @@ def _append(chunks: Iterator[bytes], part: Path, offset: int, version: Version) 
 
 
 def _refuse_other_content(response: requests.Response, url: str, start: bytes) -> None:
-    """Raises ArchiveError if an answer with status 200 is a web page, or is not the bytes of the file."""
+    """Raises an ArchiveError if a response with status 200 is a web page or compressed, instead of the file itself."""
     kind, encoding = media_type(response), response.headers.get("Content-Encoding", "identity")
     page = kind in ("text/html", "application/xhtml+xml") or start.lstrip().lower().startswith(HTML_STARTS)
     if page and not re.search(r"\.x?html?$", url):

@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Patience:
     """Limits for the time and the number of tries of a transfer.
 
-    connect_s: maximum seconds to connect; read_s: without data; slow_s: with almost no data. attempts: maximum tries in
-    a row without progress. The pause before try k is `backoff_s * 2**(k - 1)` seconds, plus or minus up to half of it.
+    connect_s, read_s, slow_s: maximum seconds to connect, without data, and with little data. attempts: maximum number
+    of tries in a row without progress. Pauses start at about `backoff_s` seconds and double after every failed try.
     """
 
     connect_s: float = 5.0

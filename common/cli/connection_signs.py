@@ -1,6 +1,6 @@
-"""Explains failed connections in plain words: pairs of (pattern in the exception's type and text, explanation)."""
+"""Explains failed connections in plain words; each pair is (pattern in the exception's type and text, explanation)."""
 
-# The texts are those of requests, urllib3 and the standard library.
+# The patterns match errors of the requests and urllib3 packages and of the standard library.
 CONNECTION_SIGNS = (
     (r"ProxyError", "the proxy in the environment variables refuses the connection"),
     (r"SSLError|SSLEOFError|\[SSL", "the encrypted connection failed (TLS; is it an http:// address?)"),

@@ -20,7 +20,7 @@ def evaluation_parser(description: str) -> Parser:
 
 
 def threshold_value(text: str) -> float:
-    """Converts the value of --threshold for argparse; above 1, no patch counts as a ball."""
+    """Converts the value of --threshold for argparse; with a value above 1, no patch counts as a ball."""
     with suppress(ValueError):
         if 0 <= float(text) < 2:
             return float(text)

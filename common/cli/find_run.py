@@ -11,13 +11,13 @@ from common.errors import UserError
 
 
 def default_output_dir() -> Path:
-    """Returns the folder with all runs: BALL_OUTPUT_DIR, else `runs` in the repository (not the working directory)."""
+    """Returns the folder for runs: BALL_OUTPUT_DIR if it is set, otherwise the folder `runs` of the repository."""
     return Path(os.environ.get("BALL_OUTPUT_DIR") or launch.ROOT / "runs")
 
 
 def find_run(run: str, output_dir: Path) -> Path:
-    """Finds the folder of a run by its path, or by its name in the output folder; a UserError if there is none."""
-    if not run.strip():  # an unset shell variable must mean neither the working directory nor a new run
+    """Finds the folder of a run by its path, or by its name in the output folder; raises a UserError if not found."""
+    if not run.strip():  # perhaps an unset shell variable; it must not select the working directory
         raise UserError("--resume needs a run. Received: an empty name. Give its folder or its name.")
     if found := _find(run, output_dir):
         return found
@@ -40,7 +40,7 @@ def _find(run: str, output_dir: Path) -> Path | None:
             return folder.resolve()
     named = []
     for path in sorted(output_dir.glob("*/config.json")):
-        with suppress(UserError):  # damaged, or not the config.json of a run
+        with suppress(UserError):  # the file is damaged, or does not belong to a run
             if read_json(path).get("name") == run:
                 named.append(path)
     if not named:
@@ -52,7 +52,7 @@ def _find(run: str, output_dir: Path) -> Path | None:
 
 
 def training_script(project: str) -> Path | None:
-    """Returns the training script of a project (as named in config.json); None if it is not in this repository."""
+    """Returns the training script of the project that config.json names; None if this repository does not have it."""
     found = (launch.ROOT / project / "train.py", launch.ROOT / f"{project}.py") if project.isidentifier() else ()
     return next((script for script in found if script.is_file()), None)
 

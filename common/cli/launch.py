@@ -1,7 +1,7 @@
 """Starts a program of this repository in the right environment, and builds commands for users to copy.
 
-Any Python may run this file first, such as a student's Python 3.9, or one with its own Keras. So it uses only the
-standard library of Python 3.7.
+This file may first be run by any Python, such as a student's Python 3.9 or a Python with its own Keras. Therefore, it
+uses only the standard library of Python 3.7.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import MutableMapping  # noqa: UP035 - collections.abc has no [] bef
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 OFF = {
-    "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # otherwise TensorFlow sets it to 1 on import
+    "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # otherwise, TensorFlow sets this variable to 1 on import
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "1",  # several libraries follow this convention
+    "DO_NOT_TRACK": "1",  # several libraries respect this variable
     "RAY_USAGE_STATS_ENABLED": "0",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
@@ -29,9 +29,9 @@ OFF = {
 def in_environment() -> None:
     """Starts this program again with the Python of .venv, if there is one.
 
-    If packages are missing, the program ends with one line and status 2. Until `run_main`, Ctrl-C ends it silently.
+    If packages are missing, the program ends with one line and status 2. Before `run_main`, Ctrl-C ends it silently.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless a shell script ignores Ctrl-C
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # false if the calling script ignores Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     python = VENV / "bin" / "python"
     if os.access(python, os.X_OK) and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
@@ -56,9 +56,9 @@ def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def command(place: str, *words: object) -> str:
-    """Builds a command that can be copied and run in the working directory: `python3 ../mlflow_mirror sync`.
+    """Builds a command to copy and run in the working directory, for example `python3 ../mlflow_mirror sync`.
 
-    `place` is a script, or a folder with a `__main__.py`, from the top of the repository; `words` are its arguments.
+    `place` is the path of a script, or of a folder with `__main__.py`, in the repository; `words` are its arguments.
     """
     return shlex.join([_python(), shortest(ROOT / place), *map(str, words)])
 

@@ -13,8 +13,8 @@ from common.errors import UserError
 def option(default, text: str, metavar: str | None = None, **limits):
     """Makes a dataclass field that is a command-line option.
 
-    `default` may be a function that returns the default; `text` is the help, `metavar` the value's name in the help.
-    `limits` are `low` and `high` (inclusive), or `choices`.
+    `default` may be a function that returns the default value. `text` is the help text, in which `metavar` stands for
+    the value. `limits` are either `low` and `high` (both inclusive), or `choices`.
     """
     metadata = {"help": text, "metavar": metavar, **limits}
     given = {"default_factory" if callable(default) else "default": default}
@@ -77,10 +77,10 @@ def as_json(options) -> dict:
 
 
 def from_json(kind: type, saved: dict, **changes):
-    """Restores the options that `as_json` wrote, with some of them changed.
+    """Restores the options that `as_json` returned; `changes` replaces some of them.
 
     Raises:
-        UserError: `saved` has an option that `kind` lacks, or a value of the wrong type.
+        UserError: `saved` has an option that `kind` does not have, or a value of the wrong type.
     """
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     if unknown := sorted(saved.keys() - fields.keys()):
@@ -95,12 +95,12 @@ def _plain(value):
 
 
 def _value_type(kind):
-    """Returns the type of a single value: int for `int`, `int | None` and `tuple[int, ...]`."""
+    """Returns the type of a single value: `int` for each of `int`, `int | None` and `tuple[int, ...]`."""
     return get_args(kind)[0] if isinstance(kind, types.UnionType) or get_origin(kind) is tuple else kind
 
 
 def _typed(name: str, kind, value):
-    """Converts a JSON value to the type of its field; raises a UserError if that is impossible."""
+    """Converts a JSON value to the type of its field; raises a UserError if the value does not have this type."""
     if isinstance(kind, types.UnionType):
         return None if value is None else _typed(name, _value_type(kind), value)
     if get_origin(kind) in (tuple, list) and isinstance(value, list):

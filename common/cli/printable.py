@@ -1,6 +1,6 @@
 """Makes text from files and servers safe to print."""
 
-LIMIT = 200  # maximum characters of a name or a value in a message
+LIMIT = 200  # maximum number of characters of a name or a value in a message
 
 
 def printable(text: object, limit: int | None = None) -> str:
@@ -16,8 +16,8 @@ def printable(text: object, limit: int | None = None) -> str:
 
 
 def visible(text: str) -> str:
-    """Escapes control characters in text of any length; line breaks, tabs and progress bars keep working."""
-    shown = text.strip("\r")  # allowed at the ends, for progress bars; elsewhere it would hide text
+    """Escapes control characters in text of any length; line breaks, tabs and progress bars still work."""
+    shown = text.strip("\r")  # progress bars begin or end with it; inside a text, it would hide characters
     if not shown or text.isprintable():
         return text
     return text.replace(shown, _escaped(shown, kept="\n\t"))

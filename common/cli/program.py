@@ -30,14 +30,14 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def _path(text: str) -> Path:
-    """Converts a word to a path; refuses an empty one (an unset shell variable), which would mean this folder."""
+    """Converts a word to a path; refuses an empty word (an unset shell variable), which would mean this folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("takes a path. Received: an empty one.")
     return Path(text)
 
 
 def _number(kind: type, what: str) -> Callable[[str], float]:
-    """Returns a function that reads a number; its error names the kind of number, not the Python type."""
+    """Returns a function that reads a number; its error message names the kind of number, not the Python type."""
 
     def read(text: str) -> float:
         try:
@@ -59,23 +59,23 @@ class Parser(argparse.ArgumentParser):
         self.register("type", float, _number(float, "a number such as 0.5"))
 
     def parse_args(self, args=None, namespace=None):
-        """Parses all arguments; for an unknown one, the error suggests the nearest known one."""
+        """Parses all arguments; for an unknown argument, the error message suggests the most similar known argument."""
         for word in sys.argv[1:] if args is None else args:
-            if word.startswith("--") and word.endswith("=--"):  # argparse mistakes the value for the end of the options
+            if word.startswith("--") and word.endswith("=--"):  # argparse would take this `--` for the end of options
                 self.error(f"{word.removesuffix('=--')} takes a value. Received: --")
         result, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            name = unknown[0].split("=")[0]  # without the value, which may be an address with a password
+            name = unknown[0].split("=")[0]  # the value is left out: it may contain a password
             commands = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
             parsers = [self, *(parser for action in commands for parser in action.choices.values())]
             known = [option for parser in parsers for option in parser._option_string_actions]
             self.error(f"unknown argument {name}{did_you_mean(name, known)}")
-        if getattr(result, "output_dir", "") is None:  # the results will go to a new folder in this one
+        if getattr(result, "output_dir", "") is None:  # the results will be in a new folder inside this folder
             output_folder(default_output_dir())
         return result
 
     def _check_value(self, action, value):
-        """Refuses a word that is not a choice of an option or command, and suggests the nearest one."""
+        """Refuses a word that is not a choice of an option or command, and suggests the most similar choice."""
         if action.choices is not None and value not in action.choices:
             known = ", ".join(map(str, action.choices))
             raise argparse.ArgumentError(action, f"{value} is not one of {known}{did_you_mean(value, action.choices)}")
@@ -89,8 +89,8 @@ class Parser(argparse.ArgumentParser):
 def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) -> None:
     """Refuses missing, empty and repeated files with a UserError, before large packages are imported.
 
-    A link to a file counts as that file. Messages mention `option`. With `folders`, a path may also be a folder, and
-    empty files are allowed, because the code that reads pictures skips bad ones.
+    A link to a file counts as that file. `option` is shown in the messages. If `folders` is set, a path may also
+    be a folder, and empty files are allowed, because the code that reads pictures skips invalid files.
     """
     seen: dict[tuple[int, int], Path] = {}
     for path in paths:
@@ -108,7 +108,7 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
 
 
 def output_folder(text: str | Path) -> Path:
-    """Checks a folder for results, which may not exist yet; a UserError if it cannot be made or written."""
+    """Checks an output folder, which may not exist yet; raises a UserError if it cannot be made or written to."""
     path = _path(str(text))
     try:
         for nearest in (path, *path.absolute().parents):
@@ -124,21 +124,21 @@ def output_folder(text: str | Path) -> Path:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns `, did you mean NAME?` with the most similar known word; "" if no word is similar."""
+    """Returns `, did you mean NAME?` with the most similar known word, or "" if no known word is similar."""
     near = difflib.get_close_matches(str(word), set(known) - {word}, 1, cutoff=0.7)
     return f", did you mean {near[0]}?" if near else ""
 
 
 class Terminated(KeyboardInterrupt):
-    """Raised for SIGTERM, so that the code that cleans up after Ctrl-C also runs then."""
+    """Raised for SIGTERM, so that the code that cleans up after Ctrl-C also runs after SIGTERM."""
 
 
 def run_main(main: Callable[[], int | None]) -> int:
-    """Runs `main`; a UserError or a full disk becomes one line on stderr.
+    """Runs `main`; for a UserError or a full disk, prints one line to stderr.
 
     Returns:
-        The exit status: 2 for a UserError or a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 if nobody reads the
-        output any more (`| head`), else the return value of `main` (None: 0).
+        The exit status: 2 for a UserError or a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 if the output
+        is no longer read (as with `| head`), otherwise the return value of `main`, or 0 if that is None.
     """
     with safe_terminal():
         try:
@@ -147,7 +147,7 @@ def run_main(main: Callable[[], int | None]) -> int:
                     make_temporary_folder()
                     return main() or 0
                 finally:
-                    sys.stdout.flush()  # while a closed pipe can still be distinguished from other errors
+                    sys.stdout.flush()  # now, while a closed pipe can be distinguished from other errors
         except UserError as error:
             _tell(f"error: {printable(error)}")
             return 2
@@ -156,7 +156,7 @@ def run_main(main: Callable[[], int | None]) -> int:
             return 143 if isinstance(interrupt, Terminated) else 130
         except BrokenPipeError:
             lead_nowhere(sys.stdout, sys.stderr)
-            return 141  # as a shell reports SIGPIPE
+            return 141  # the exit status of shells for SIGPIPE
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -167,7 +167,7 @@ def run_main(main: Callable[[], int | None]) -> int:
 
 
 def _tell(line: str) -> None:
-    """Prints the last line of a program if stderr accepts it; the log may be on the full disk."""
+    """Prints the last line of a program, unless stderr cannot be written: it may be a log file on the full disk."""
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -175,7 +175,7 @@ def _tell(line: str) -> None:
 
 
 def make_temporary_folder() -> None:
-    """Makes the folder that TMPDIR names; in a container, it may be on a mount that is empty at first.
+    """Makes the folder that TMPDIR names; in a container, TMPDIR may be inside a mounted folder that is still empty.
 
     Raises:
         UserError: neither this folder nor another folder for temporary files can be written.
@@ -195,12 +195,12 @@ def make_temporary_folder() -> None:
 
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
-    """Lets SIGTERM interrupt like Ctrl-C. Otherwise the first process of a container would ignore it."""
+    """Makes SIGTERM interrupt the program like Ctrl-C; without this, the first process of a container ignores it."""
 
     def terminate(*_) -> None:
         raise Terminated
 
-    if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers only there
+    if threading.current_thread() is not threading.main_thread():  # signals can be handled only in the main thread
         yield
         return
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `launch.in_environment`

@@ -1,4 +1,4 @@
-"""Progress bars: live on a terminal, an occasional line in a log file."""
+"""Shows progress bars: live on a terminal, as occasional lines in a log file."""
 
 import sys
 
@@ -7,11 +7,11 @@ from tqdm import tqdm
 
 class _Bar(tqdm):
     def __del__(self):
-        """Does nothing: a bar ends with its loop, and tqdm's method fails if Ctrl-C stopped the bar at its start."""
+        """Does nothing: the loop closes its bar, and tqdm's method fails if Ctrl-C interrupts the bar's start."""
 
 
 def progress_bar(iterable=None, **settings):
-    """Makes a tqdm bar on stderr; if stderr is a file, it writes every half minute, not ten times a second."""
+    """Makes a tqdm bar on stderr; in a log file, it is updated every half minute instead of ten times a second."""
     if not sys.stderr.isatty():
         settings |= {"mininterval": 30, "maxinterval": 60, "ncols": 100}
     return _Bar(iterable, dynamic_ncols=sys.stderr.isatty(), file=sys.stderr, **settings)

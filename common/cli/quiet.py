@@ -12,7 +12,7 @@ from common.cli.stop_request import uninterrupted
 def quiet_stderr():
     """Hides what native code writes to stderr, and shows it if the block ends with an error.
 
-    Ctrl-C and SIGTERM wait for the end of the block: during an import, they would become other errors, or be lost.
+    Ctrl-C and SIGTERM take effect after the block: during an import, they could cause other errors or be lost.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

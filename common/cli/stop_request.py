@@ -1,4 +1,4 @@
-"""Treats Ctrl-C and SIGTERM as a request: the run ends cleanly, keeps its best model and says so."""
+"""Treats Ctrl-C and SIGTERM as a request: the run ends cleanly, keeps its best model and prints a message."""
 
 import signal
 import sys
@@ -16,13 +16,13 @@ class StopRequest:
     """
 
     def __init__(self, silent: bool = False):
-        """`silent`: prints nothing, and a second Ctrl-C does not interrupt."""
+        """If `silent` is set, nothing is printed, and a second Ctrl-C does not interrupt the run."""
         self.signal: int | None = None
         self._silent = silent
         self._before = {}
 
     def __enter__(self) -> "StopRequest":
-        if threading.current_thread() is threading.main_thread():  # Python allows signal handlers only there
+        if threading.current_thread() is threading.main_thread():  # signals can be handled only in the main thread
             for number in STOPS:
                 self._before[number] = signal.signal(number, self._ask)
         return self
@@ -32,12 +32,12 @@ class StopRequest:
             signal.signal(number, handler)
 
     def __call__(self) -> bool:
-        """True after a signal has arrived."""
+        """Returns True after a signal has arrived."""
         return self.signal is not None
 
     @property
     def status(self) -> int:
-        """The exit status that shows which signal ended the program; 0 if none did."""
+        """The exit status that shows which signal ended the program; 0 if there was no signal."""
         return 128 + self.signal if self.signal is not None else 0
 
     def _ask(self, number, _frame):
@@ -53,7 +53,7 @@ class StopRequest:
 def uninterrupted() -> Iterator[None]:
     """Delays Ctrl-C and SIGTERM until the block ends.
 
-    Masking the signals is not enough: a NumPy thread receives them, and Python's handler runs anyway.
+    Masking the signals is not enough: a NumPy thread would receive them, and Python's handler would run anyway.
     """
     held = StopRequest(silent=True)
     try:

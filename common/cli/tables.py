@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 
 def table(rows: Sequence[tuple[str, str, str]], sets: Mapping[str, Mapping[str, float]]) -> str:
-    """Formats a table with one line per metric and one column per set; "-" where a metric is undefined.
+    """Formats a table with one line per metric and one column per set; undefined metrics are shown as "-".
 
     Args:
         rows: (label, key, format) of each line; a line without a key is a heading.
@@ -22,12 +22,12 @@ def group_table(
     badness: Callable[[Mapping], float],
     shown: int = 12,
 ) -> str:
-    """Formats one table per kind of group, with the worst rows first and a maximum of `shown` rows.
+    """Formats one table per kind of group, with the worst rows first and at most `shown` rows.
 
     Args:
         columns: (title, key, format).
-        rows: with `group`, `name` and metrics, as `evaluate_groups` of a project returns them.
-        badness: takes a row; the row with the highest result comes first.
+        rows: a dict with `group`, `name` and metrics per group, as a project's `evaluate_groups` returns them.
+        badness: takes a row and returns a number; the row with the highest number comes first.
     """
     lines = []
     for group in dict.fromkeys(row["group"] for row in rows):

@@ -18,7 +18,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     try:
         return future.result(seconds)
     finally:
-        del future  # otherwise an exception and its traceback keep each other and the connection alive
+        del future  # otherwise, an exception and its traceback would keep each other and the connection alive
 
 
 def _settle(future: Future, call: Callable) -> None:

@@ -1,4 +1,4 @@
-"""Declares and checks the options of every run. Imports nothing large, so `--help` and typos are answered at once.
+"""Declares and checks the options of every run. Imports no large packages, so `--help` and typos are handled fast.
 
 Each option is declared once, as a field of the dataclass. The parser has no defaults: it returns only given options.
 """
@@ -19,17 +19,17 @@ from common.errors import UserError
 # Allowed together with --resume: options for paths, servers and exports, but none that affects training.
 FREE_ON_RESUME = {
     "resume",
-    "init",  # the file may have moved, but must be the same model
+    "init",  # the file may have been moved, but the model must be the same
     *("data_root", "archive_url", "offline", "output_dir", "threads", "require_gpu"),
     *("export", "input", "robot", "accept_sampling"),
 }
-# The options that a project leaves out if it has its own network and exports nothing.
+# A project with its own network and without exports leaves out these options.
 OF_OUR_NETWORKS = (
     *("filters", "dense", "regularize", "augment", "init", "stream"),
     *("export", "input", "robot", "namespace", "accept_sampling"),
 )
 INPUTS = ("raw", "normalised")
-# The first option of each group in the help.
+# The first option of each group in the --help text -> title of the group.
 GROUPS = {
     "filters": "network",
     "dataset": "data",
@@ -53,7 +53,7 @@ EXPORT_HELP = (
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
-    """The settings of one run from the command line; creating them raises a UserError if one is impossible."""
+    """The settings of one run from the command line; making them raises a UserError if a setting is invalid."""
 
     filters: tuple[int, ...] = option((8, 8, 16, 16), "filters of the convolutions: one number, or four", "N")
     dense: int = option(64, "units of the dense layer", "N", low=1, high=8192)
@@ -151,7 +151,7 @@ class TrainingOptions:
 
 
 def training_parser(description: str, epilog: str, default_stem: str, without: tuple[str, ...] = ()) -> Parser:
-    """Makes a parser with the options of all runs; a project leaves some out, adds its own and calls `parse`."""
+    """Makes a parser with the options of all runs; a project leaves out some, adds its own, and then calls `parse`."""
     parser = Parser(description=description, epilog=epilog, argument_default=argparse.SUPPRESS)
     add_options(parser, TrainingOptions, GROUPS, without)
     for action in parser._actions:
@@ -162,13 +162,13 @@ def training_parser(description: str, epilog: str, default_stem: str, without: t
 def parse(
     parser: Parser, kind: type[TrainingOptions], argv: list[str] | None, project: str | None = None
 ) -> TrainingOptions:
-    """Parses `argv` (None: the program's arguments); with --resume, the settings come from the run's config.json.
+    """Parses `argv` (None for the program's arguments); with --resume, the settings come from the run's config.json.
 
     `kind` is the class of the result; `project` is the project whose runs can be resumed.
 
     Raises:
-        UserError: for an impossible value, an output folder that cannot be written, a run that cannot be resumed, or a
-            setting given together with --resume.
+        UserError: for an invalid value, an output folder that cannot be written to, a run that cannot be resumed, or a
+            setting that was given together with --resume.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for action in parser._actions:
@@ -201,5 +201,5 @@ def _resumed(kind: type[TrainingOptions], given: dict, project: str | None) -> T
 
 
 def default_epochs(patches: int, patches_seen: int) -> int:
-    """Returns the default number of epochs: the fewer patches, the more epochs, and at least 20."""
+    """Returns the default number of epochs: at least 20, and more if there are few patches."""
     return max(20, round(patches_seen / patches))

@@ -12,8 +12,8 @@ def bootstrap_interval(
 ) -> tuple | None:
     """Computes the 95 % percentile interval of a metric over `n` resamples with replacement (Efron 1979).
 
-    With `groups`, whole groups are drawn (cluster bootstrap): the patches of one recording resemble each other, so
-    drawing single patches would make the interval far too narrow.
+    With `groups`, whole groups are drawn (cluster bootstrap). The patches of one recording resemble each other, so if
+    single patches were drawn, the interval would be far too narrow.
 
     Args:
         metric: takes the drawn rows of each column; returns a number, an array of numbers (such as the differences of

@@ -13,12 +13,12 @@ BRIGHTNESS_CLASSES = {"dark, mean Y below 70": 70, "mean Y 70 to 140": 140, "bri
 
 
 def mean_brightness(X):
-    """Returns the mean Y of each patch, float [n]; reads X, uint8 [n, h, w, c], in blocks (it may be in a file)."""
+    """Returns the mean Y of each patch, float [n]; X, uint8 [n, h, w, c], may be in a file and is read in blocks."""
     return np.concatenate([X[start : start + 8192][..., 0].mean((1, 2)) for start in range(0, len(X), 8192)])
 
 
 def class_of(values, classes: dict[str, float]):
-    """Returns the name of each value's class, str [n]; classes: name -> upper end, in increasing order."""
+    """Returns the name of each value's class, str [n]. classes: name -> upper limit, in increasing order."""
     return np.array(list(classes))[np.digitize(values, list(classes.values())[:-1])]
 
 
@@ -28,9 +28,9 @@ def brightness_class(mean_y):
 
 
 def size_class(side):
-    """Returns the size class of each patch, str [n], from its side in camera pixels, [n]; far balls are hardest.
+    """Returns the size class of each patch, str [n], from `side`, its width in pixels, [n]; far balls are hardest.
 
-    Returns None if no side is known. A `side` of None or NaN is unknown.
+    Returns None if no width is known. None or NaN means that a width is unknown.
     """
     if side is None or np.isnan(side).all():
         return None

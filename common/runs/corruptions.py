@@ -1,4 +1,4 @@
-"""Measures and draws how a worse camera harms a model: light, blur, noise, shifts, each with five strengths."""
+"""Measures and draws how worse camera pictures harm a model: light, blur, noise, shifts, each at five strengths."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ from PIL import Image
 from common.runs import plots
 from common.training import augmentation_ops as ops
 
-SHOWN = 5000  # maximum number of patches: a fixed sample, so that the sheet takes seconds
+SHOWN = 5000  # maximum number of patches; with this sample, the sheet is drawn in seconds
 
-# Units: grey levels, factors, pixels of the network's input, JPEG quality.
+# Each name contains the unit of its strengths; px are pixels of the network's input.
 STRENGTHS = {
     "darker, grey levels": (15, 30, 45, 60, 80),
     "brighter, grey levels": (15, 30, 45, 60, 80),
@@ -54,12 +54,12 @@ def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
         x = sum(ops.resample(x, each, each, step * each, 0 * each, 0 * each) for step in steps) / len(steps)
     elif kind.startswith("noise"):
         x = ops.add_noise(x, strength * each, ops.noise_pool(2 * X.size, [0, 7]), tf.constant([0, 1]))
-    elif kind.startswith("hidden"):  # covers the left with the mean colour, like a robot in front of a ball
+    elif kind.startswith("hidden"):  # the left of the patch gets its mean colour, like a ball behind a robot
         hidden = np.arange(X.shape[2]) < round(strength * X.shape[2])
         x = tf.where(hidden[:, np.newaxis], tf.reduce_mean(x, [1, 2], keepdims=True), x)
     elif kind.startswith("colour"):
         x += tf.constant([0.0, strength, -strength])
-    elif kind.startswith("JPEG"):  # compresses Y; the colours do not change
+    elif kind.startswith("JPEG"):  # only Y is compressed; the colours do not change
         return np.concatenate([np.stack([_jpeg(y, strength) for y in X[..., 0]])[..., np.newaxis], X[..., 1:]], -1)
     return tf.cast(tf.round(tf.clip_by_value(ops.pack_chroma(x), 0.0, 255.0)), tf.uint8).numpy()
 
@@ -73,14 +73,14 @@ def _jpeg(y: np.ndarray, quality: int) -> np.ndarray:
 def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple], name: str = "") -> None:
     """Measures each kind of corruption, and draws robustness.png.
 
-    Adds `robustness` to the result of a report: for each kind, a row of metrics per strength. Adds a sentence to its
-    `notes` about the kind that is worst at its middle strength.
+    Adds `robustness` to the result of a report: for each kind of corruption, a row of metrics per strength. Also adds
+    a note that names the corruption whose medium strength harms the model most.
 
     Args:
         X: uint8 [n, height, width, channels]; a maximum of SHOWN patches is used. Colour casts need two channels.
         judge: (indices of the patches, corrupted patches, kind, strength) -> metrics.
-        panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first, a lower
-            value is worse.
+        panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first heat map,
+            a lower value is worse.
         name: name of the set; the file's name begins with it, and the titles contain it.
     """
     chosen, rows = np.sort(np.random.default_rng(0).permutation(len(X))[:SHOWN]), {}
@@ -101,7 +101,7 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
 
 
 def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], where: str) -> None:
-    """Draws heat maps with a row per kind, from weak to strong; each cell shows the metric and, below, the strength."""
+    """Draws heat maps with a row per kind, from weak to strong. A cell shows the metric and, below it, the strength."""
     with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
         for k, (axes, panel) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
             key, title, colours, most, form = panel

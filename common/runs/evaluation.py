@@ -13,7 +13,7 @@ from common.training.predictor import make_predictor
 
 
 def model_name(model_file: Path) -> str:
-    """Returns a model's name: the name of its run folder if the file is called `model.keras`, else the file's name."""
+    """Returns a model's name: that of its run folder if the file is called `model.keras`, otherwise the file's."""
     return model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
 
 
@@ -21,7 +21,7 @@ def load_predictor(model_file: Path, input_shape: tuple[int, int, int], outputs:
     """Loads a model and returns its function: X uint8 [n, height, width, channels] -> float32 [n, outputs].
 
     Raises:
-        UserError: the model does not exist or is for other patches; when called, if outputs are NaN or infinite.
+        UserError: the model does not exist or is for other patches. The function raises it for NaN or infinite outputs.
     """
     predict = make_predictor(load_model(model_file, input_shape, outputs))
 

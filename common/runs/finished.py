@@ -1,4 +1,4 @@
-"""Checks whether a run has finished; used by grids, and before TensorFlow loads."""
+"""Checks whether a run has finished, without loading TensorFlow."""
 
 from pathlib import Path
 

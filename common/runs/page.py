@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 from common.atomic_files import open_inside, write_text
 from common.errors import UserError
 
-LIMIT = 2_900_000  # bytes of pictures in base64; MLflow opens a larger page slowly
-# This policy keeps the browser from loading anything, even if a name in the text became HTML.
+LIMIT = 2_900_000  # maximum number of bytes of all pictures in base64; MLflow opens larger pages slowly
+# This policy keeps the browser from loading anything, even if a name in the text is treated as HTML by mistake.
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">

@@ -1,4 +1,4 @@
-"""Draws the pictures of all projects in one style, readable on a phone, without pyplot's global state."""
+"""Draws the pictures of all projects in one style that is readable on a phone. Does not use pyplot's global state."""
 
 import re
 import textwrap
@@ -15,7 +15,7 @@ from PIL import Image
 
 from common.atomic_files import replacing
 
-# Colours that can be distinguished by the colour-blind and in greyscale.
+# Colour-blind readers can distinguish these colours, also in greyscale.
 BALL, NO_BALL, ACCENT, INK = "#d9640b", "#2f6db3", "#b5179e", "#22303c"
 STYLE = {
     "figure.dpi": 150,
@@ -38,13 +38,13 @@ STYLE = {
     "text.color": INK,
     "text.parse_math": False,  # a recording's name may contain dollar signs
 }
-WIDTH = 7.0  # inches: 1050 pixels, which fit on an upright phone
+WIDTH = 7.0  # inches, or 1050 pixels: a picture of this width is readable on an upright phone
 COLUMNS = 5  # patches per row of a gallery
 
 
 @contextmanager
 def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | None = "constrained") -> Iterator:
-    """Yields an empty matplotlib Figure of width x height inches; writes it as a PNG when the block ends, atomically.
+    """Yields an empty matplotlib Figure of width x height inches; writes it as a PNG atomically when the block ends.
 
     Equal drawings give byte-identical files.
     """
@@ -57,7 +57,7 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
 
 def plain_log_axis(axis) -> None:
-    """Makes an axis logarithmic with plain numbers (0.001) at 1, 2 and 5; the default needs mathematical text."""
+    """Makes an axis logarithmic, with plain numbers such as 0.001; matplotlib's default needs mathematical text."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
@@ -95,10 +95,10 @@ def gallery(
         X: uint8 [n, height, width, 1 or 2]; n may be 0.
         captions: [n], one or more lines each.
         title, subtitle: what the picture shows, and how the patches were chosen.
-        overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
+        overlay: (axes, i, left, top, side in inches) -> None; it draws over patch i.
         columns: patches per row.
     """
-    gap = 0.15  # inches, like all lengths here
+    gap = 0.15  # in inches, like all lengths in this function
     side, title = (WIDTH - gap) / columns - gap, textwrap.fill(title, 60)
     heading = 0.56 + 0.26 * title.count("\n") + (0.24 if subtitle else 0)
     step = side + gap + 0.21 * max((len(caption.splitlines()) for caption in captions), default=0)
@@ -121,7 +121,7 @@ def gallery(
 
 
 def with_pictures(captions: Sequence[str], patches, chosen: np.ndarray) -> Sequence[str]:
-    """Adds the end of each picture's name to the captions of chosen patches, if the patch file has these names."""
+    """Adds the end of each picture's file name to the captions of chosen patches, if the patch file has such names."""
     if patches.source is None:
         return captions
     names = [Path(patches.source[i].decode("utf-8", "replace")).stem for i in chosen]
@@ -135,13 +135,13 @@ def training_curves(
     """Draws one panel per metric with its training and validation curves; epochs are counted from 1.
 
     Args:
-        epochs: one dict of metrics per epoch; some may lack a metric.
-        names: the panels; each shows `NAME` and `val_NAME`, of which one may be missing. Losses, rates and errors get
-            a logarithmic axis.
+        epochs: one dict of metrics per epoch; a metric may be missing in some epochs.
+        names: one metric per panel; a panel shows `NAME` and `val_NAME`, or only one of them if the other is missing.
+            Losses, rates and errors get a logarithmic axis.
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
-    cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # if odd, the first fills a row
+    cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # the first panel may fill a whole row
     with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * len(cells)) as drawing:
         drawing.suptitle(textwrap.fill(title, 60), x=0.012, ha="left", weight="bold", fontsize=15)
         for name, axes in drawing.subplot_mosaic(cells).items():
@@ -159,7 +159,7 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
     drawn = np.concatenate([np.zeros(0), *(line.get_ydata() for line in axes.lines)])
     if any(kind in name for kind in ("loss", "rate", "error")) and len(drawn) and np.nanmin(drawn) > 0:
         plain_log_axis(axes.yaxis)
-    elif len(drawn) and len(epochs) > 20:  # cuts off the first epochs, which would flatten the rest
+    elif len(drawn) and len(epochs) > 20:  # the first epochs are cut off; their range is too large
         late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
         margin = 0.05 * np.ptp(late[np.isfinite(late)]) + 1e-3
         axes.set_ylim(np.nanmin(late) - margin, np.nanmax(late) + margin)
@@ -172,12 +172,12 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
 
 
 def percent(rate: float) -> str:
-    """Returns a limit in percent: 0.01 becomes `1 %`."""
+    """Returns a rate as a percentage: 0.01 becomes `1 %`."""
     return f"{rate * 100:.4g} %"
 
 
 def shortened(name: str, length: int = 13) -> str:
-    """Shortens a name to `length` characters in the middle, where the names of recordings differ least.
+    """Shortens a name to `length` characters; cuts out the middle, in which the names of recordings differ least.
 
     Synthetic recordings differ only in their number: `synthetic_0000012` becomes `syn 12`.
     """

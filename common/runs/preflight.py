@@ -1,4 +1,4 @@
-"""Before TensorFlow loads, checks for everything that can go wrong with a run, the cheapest checks first."""
+"""Checks for everything that can go wrong with a run before TensorFlow is loaded; the fastest checks come first."""
 
 import shlex
 from collections.abc import Callable
@@ -21,10 +21,10 @@ def preflight(
 ) -> tuple[Splits, Server] | None:
     """Checks names, chooses the server, looks for a GPU if one is required, and loads the data.
 
-    `task` is for `--list-datasets`; `load_data` is the project's function.
+    `task`, such as `classification`, selects the datasets for `--list-datasets`; `load_data` is the project's function.
 
     Returns:
-        The patches and the server; None if the datasets were only listed, or the run to resume has finished.
+        The patches and the server; None if the datasets were only listed, or the run to resume has already finished.
 
     Raises:
         UserError: a requested server, GPU or file is not available.
@@ -42,6 +42,6 @@ def preflight(
         find_model(options.init)
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
-    if options.require_gpu:  # before a gigabyte is downloaded in vain
+    if options.require_gpu:  # checked before a gigabyte is downloaded in vain
         why_no_gpu(required=True)
     return load_data(options), server

@@ -27,7 +27,7 @@ TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".
 
 @dataclass
 class RunFolder:
-    """The folder of one run. stop: whether a signal asked it to end. provenance: its code and machine at the start."""
+    """The folder of one run. stop: whether a signal asked the run to end. provenance: its code and machine."""
 
     path: Path
     tracked: tracking.Run
@@ -35,7 +35,7 @@ class RunFolder:
     provenance: dict[str, str]
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
-        """Records the metrics of an epoch (from 0) in metrics.csv and in the journal, which both count from 1."""
+        """Records the metrics of an epoch (from 0) in metrics.csv and in the journal; both count epochs from 1."""
         header = ",".join(["epoch", *numbers]) + "\n"
         row = ",".join([str(number + 1), *(f"{value:.8g}" for value in numbers.values())]) + "\n"
         with (self.path / "metrics.csv").open("ab+") as file:
@@ -63,8 +63,8 @@ class RunFolder:
     def record_results(self, numbers: dict[str, dict[str, float]], history, facts: Mapping[str, float] = {}) -> None:
         """Records the final metrics, the best epoch, and all files that are not yet tracked.
 
-        Single values are kept out of `training/` and `validation/`, which hold the curves on MLflow: the final
-        validation metrics and the metrics of the best epoch go to `validation_final/`.
+        On MLflow, `training/` and `validation/` contain only curves. Therefore, the final validation metrics and the
+        metrics of the best epoch are recorded in `validation_final/`.
 
         Args:
             numbers: {split: {name: metric}}. facts: metrics of the model that belong to no split.
@@ -76,22 +76,22 @@ class RunFolder:
             section = "validation_final" if split == "validation" else split
             final |= {f"{section}/{name}": value for name, value in values.items()}
         final |= {"best_epoch": history.best + 1, **facts}
-        self.tracked.metrics(final, step=0)  # MLflow draws single values as bars at step 0, and as dots at other steps
+        self.tracked.metrics(final, step=0)  # at step 0, MLflow draws single values as bars; at other steps, as dots
         for path in tracked_files(self.path):
             self.tracked.artifact(path)
 
 
 def tracked_files(folder: Path) -> list[Path]:
-    """Returns the files of a run's folder that are sent to its servers, sorted."""
+    """Returns the sorted paths of the files in a run's folder that are sent to its tracking servers."""
     found = (path for path in folder.iterdir() if path.suffix in TRACKED and not path.name.startswith("."))
     return sorted(path for path in found if path.is_file())
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes half-written files of a killed process; only the process with the run's lock writes to the folder."""
+    """Removes unfinished files of a killed process; only the process with the run's lock writes to the folder."""
     for pattern in (".*.part", ".*.keras"):
         for path in folder.glob(pattern):
-            with suppress(OSError):  # leaves a folder of this name alone
+            with suppress(OSError):  # a folder with such a name is left alone
                 path.unlink()
 
 
@@ -105,7 +105,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         UserError: the data of a resumed run has changed, or the folder cannot be written.
     """
     digests = {split: part.digest for split, part in splits.parts.items()}
-    if options.init:  # this model provides values that no checkpoint contains, such as the mean
+    if options.init:  # a checkpoint lacks some values that this model provides, such as the mean
         digests["init"] = sha256_of(options.init)
     name, facts = run_name(options, splits), provenance.provenance()
     if options.resume:
@@ -116,8 +116,8 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         path = new_folder(options.output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()  # sorted by time
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         config |= {"substituted": splits.substituted, "provenance": facts}
-        write_json(path / "config.json", config)  # first, so that a killed run can be resumed
-    begun, is_child = tracking.begun(path), "BALL_PARENT_RUN" in os.environ  # a grid resumes its own runs
+        write_json(path / "config.json", config)  # written first, so that a killed run can be resumed
+    begun, is_child = tracking.begun(path), "BALL_PARENT_RUN" in os.environ  # a grid resumes its runs itself
     with outlasting_terminal(), StopRequest() as stop:
         info = tracking.RunInfo(
             experiment=options.experiment or project,
@@ -159,7 +159,7 @@ def run_name(options: TrainingOptions, splits: Splits) -> str:
 def _check_same_data(path: Path, digests: dict[str, str]) -> None:
     config = read_config(path)
     before = config["datasets"]
-    if config["options"].get("init"):  # older runs do not have this entry
+    if config["options"].get("init"):  # the entry is missing in older runs
         before.setdefault("init", digests.get("init"))
     changed = [split for split in before.keys() | digests.keys() if before.get(split) != digests.get(split)]
     if changed:
