@@ -9,8 +9,8 @@ import tensorflow as tf
 from common.training import augmentation_ops
 
 # How far the labelled centre is to the right of the visible centre and how far below it, as fractions of the patch. In
-# a 16x16 patch, this is about a tenth of a pixel. The offset comes from how the patches were sampled and labelled, so a
-# flip of the patch does not change its direction.
+# a 16x16 patch, the offset is about a tenth of a pixel. It comes from how the patches were sampled and labelled, so a
+# flip of the patch does not change the direction of the offset.
 LABEL_OFFSET = (0.004, 0.01)
 # The strength of the light changes (see `make_augmentation`), and the largest standard deviation of the noise in grey
 # levels.
@@ -22,7 +22,7 @@ def make_augmentation(
 ) -> Callable:
     """Makes the augmentation.
 
-    The defaults are those of the recipe. Other values are for measuring the effect of a single part.
+    The defaults are the values of the recipe. Other values are for measuring the effect of a single part of the recipe.
 
     The order is: geometry first, then light, then noise, then clipping to 0..255.
 

@@ -13,7 +13,7 @@ def compare_models(arguments: argparse.Namespace, models: list[Path], files: lis
 
 
 def subject() -> Subject:
-    """Returns the description of how detectors are compared."""
+    """Returns the description of a comparison of detectors: metrics, pictures and groups."""
     limit = metrics.IOU_LIMITS[1]
     measures = (
         Measure("median centre error", -1, unit=" px"),

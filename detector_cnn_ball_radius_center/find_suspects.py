@@ -38,8 +38,8 @@ def unexplained(y, circles, sharp) -> np.ndarray:
     The error is the distance between label and prediction as vectors [radius, x, y], with radius and centre in units
     of their spread (1.4826 times the median absolute deviation). A linear function of the logarithms of radius and
     sharpness is fitted to the logarithm of the error. The fit uses the soft L1 loss, so that wrong labels hardly change
-    it. Each residual is divided by the spread of the residuals above the median. Those below the median are not used,
-    because the logarithms of tiny errors are very negative.
+    it. Each residual is divided by the spread of the residuals above the median. Residuals below the median are not
+    used, because the logarithms of tiny errors are very negative.
 
     Args:
         y: [n, 3], the labels. circles: [n, 3], from networks that have not seen the patch.

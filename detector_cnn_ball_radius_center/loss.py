@@ -13,7 +13,7 @@ import tensorflow as tf
 # Huber's loss is quadratic for errors below this fraction of the patch, and linear for larger errors. In a 16x16 patch,
 # the fraction is a third of a pixel.
 HUBER_DELTA = 0.02
-SMALLEST_RADIUS = 0.01  # fraction of the patch; the IoU is computed with this radius if the radius is smaller
+SMALLEST_RADIUS = 0.01  # fraction of the patch; if the predicted radius is smaller, the IoU is computed with this one
 
 
 def make_loss(name: str) -> Callable:
@@ -43,8 +43,8 @@ def circle_iou_loss(y, circle):
     Because of the penalty, the loss has a useful gradient even if the circles do not overlap. The IoU of circles is
     from Yang et al., CircleNet: Anchor-free Glomerulus Detection with Circle Representation, 2020. The penalty is the
     squared distance of the centres divided by the squared diameter of the smallest circle around both circles (Zheng et
-    al., Distance-IoU Loss, 2020, describe it for boxes). If the radius is below SMALLEST_RADIUS, another penalty is
-    added.
+    al., Distance-IoU Loss, 2020, describe it for boxes). If the predicted radius is below SMALLEST_RADIUS,
+    another penalty is added.
     """
     radius = tf.maximum(circle[:, 0], SMALLEST_RADIUS)
     # The constant keeps the gradient of the distance finite where the centres coincide.
@@ -60,8 +60,8 @@ def _lens_area(a, b, distance):
     """Returns the area of the intersection of circles with radii a and b, with its exact gradient; all shapes are [n].
 
     The derivative with respect to the distance is minus the length of the common chord. The derivative with respect to
-    a radius is the length of the arc inside the other circle. All of them are finite everywhere, unlike the automatic
-    derivatives of acos and sqrt.
+    a radius is the length of the arc inside the other circle. These derivatives are finite everywhere, unlike the
+    automatic derivatives of acos and sqrt.
     """
 
     @tf.custom_gradient

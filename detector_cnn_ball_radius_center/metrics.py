@@ -79,8 +79,8 @@ def evaluate(y, circles, size: int) -> dict[str, float]:
 def of_drawn_patches(y, circles, size: int):
     """Returns a function that computes the metrics for comparing models on a bootstrap sample.
 
-    The function takes the number of times that each patch is drawn, int [n]. It returns the median centre error and the
-    median radius error in pixels, the mean IoU, and the fraction of balls with an IoU above 0.75.
+    The function takes the number of times that each patch is drawn, int [n], and returns the median centre error and
+    the median radius error in pixels, the mean IoU, and the fraction of balls with an IoU above 0.75.
     """
     y, circles = checked(y, circles)
     centre, radius = center_errors(y, circles) * size, np.abs(circles[:, 0] - y[:, 0]) * size

@@ -26,8 +26,8 @@ def build_model(
         dense: units of the hidden dense layer.
         regularize: add dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
-        mean_circle: mean of the training circles. The untrained network predicts it; otherwise, the first epochs would
-            only learn this mean.
+        mean_circle: mean of the training circles. The untrained network predicts this circle; otherwise, the first
+            epochs would only learn the mean.
 
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.

@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
     for model in filter(None, (arguments.model, arguments.classifier)):
-        check_models([model])  # one by one, because one file can contain both models
+        check_models([model])  # in separate calls, because one file can contain both models
     check_files(arguments.sources, folders=True)
     with quiet_stderr():
         from detector_cnn_ball_radius_center.predicting import predict_with

@@ -28,6 +28,6 @@ def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = ""
 
 
 def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndarray:
-    """Returns the positions of the circles, [n, 3], in the corrupted patches; `width` is that of a patch, in pixels."""
+    """Returns the positions of the circles, [n, 3], in the corrupted patches; `width` is a patch's width in pixels."""
     scale, shift, _ = corruptions.SAMPLING.get(kind, lambda _: (1, 0, 0))(strength)
     return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift / width) / scale], 1)

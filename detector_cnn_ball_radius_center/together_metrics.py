@@ -17,7 +17,7 @@ from detector_cnn_ball_radius_center import metrics
 class Scored:
     """The outputs of both models for a set of patches.
 
-    probability: float32 [n], of the classifier. circle: float [n, 3], of the detector. brightness: [n], mean of Y.
+    probability: float32 [n], from the classifier. circle: float [n, 3], from the detector. brightness: [n], mean of Y.
     truth: float [n, 3], the true circles, or None for patches without a ball.
     """
 
@@ -102,7 +102,7 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
     """Returns the detection rates and the false positives per 1000 patches for `points` thresholds.
 
-    One detection rate counts all detections. The others count only detections with an IoU above one of `IOU_LIMITS`.
+    One detection rate counts all detections. The other detection rates count only detections with an IoU above a limit.
     """
     thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
     iou = metrics.circle_iou(balls.truth, balls.circle)

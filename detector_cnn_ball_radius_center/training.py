@@ -56,7 +56,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 def build(options: Options, splits):
     """Returns the network and the updated options.
 
-    The network is loaded from --init, if given. Otherwise it is new, and contains the means of the training data.
+    If --init is given, the network is loaded. Otherwise, a new network is built with the means of the training data.
     """
     X, y = splits.train.X, splits.train.y
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
@@ -93,7 +93,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     circles = {split: predict(part.X) for split, part in judged.items()}
     results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
-    if options.export == "all":  # a grid usually omits this
+    if options.export == "all":  # usually not the case in a grid
         last = list(judged)[-1]
         sheet(run.path, results[last], predict, judged[last], last)
     numbers = {split: result["metrics"] for split, result in results.items()}

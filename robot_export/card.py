@@ -37,7 +37,7 @@ _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 def write_card(job: Job, manifest: Manifest, new: Path) -> None:
     """Writes README.md, and report.html with the same text and all groups of patches, to the folder `new`.
 
-    Pictures that exist only in the job's folder are copied to `new`; missing ones are left out.
+    Pictures that exist only in the job's folder are copied to `new`; missing pictures are left out.
     """
     split, folder = "test" if "test" in job.results else "validation", job.folder
     result = {"groups": (), "notes": ()} | job.results.get(split, {})
@@ -48,7 +48,7 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
         if (folder / name).is_file() and not (new / name).exists():
             shutil.copyfile(folder / name, new / name)
     shown = [f"![{words}]({name})" for name, words in pictures if (new / name).is_file()]
-    # The first pictures are shown side by side to save space. The last ones are wide and would be too small.
+    # The first pictures are shown side by side to save space. The last pictures are wide and would be too small.
     small = [*shown[:PAIRED], ""]
     pairs = list(zip(small[::2], small[1::2], strict=False))
     parts = [

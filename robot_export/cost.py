@@ -39,7 +39,7 @@ def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            timeit.timeit(call, number=3)  # fills the cache again after the other formats
+            timeit.timeit(call, number=3)  # fills the cache again after another format was run
             blocks[name].append(1e6 * timeit.timeit(call, number=sizes[name]) / sizes[name])
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}

@@ -18,7 +18,7 @@ NORMALISED = "NORMALISED: value / 255 - mean per channel; model.keras, model.h a
 def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) -> Manifest:
     """Describes the keras.Model of a run; `known` are the fields that only the project knows.
 
-    run: common.runs.run_folder.RunFolder. Its provenance was recorded at the start of the run, because the code may
+    run: common.runs.run_folder.RunFolder. The provenance was recorded at the start of the run, because the code may
     change during training.
     """
     return Manifest(

@@ -16,7 +16,7 @@ def finish_run(run, history, job: Job) -> None:
     """Finishes a run: writes model.json, the files and the card to the run folder, and tracks all metrics.
 
     A model.json that lists only model.keras is written first. So if the export fails, only the export is lost.
-    A run that was stopped writes only this model.json. It is exported once it has been resumed and has finished.
+    A run that was stopped writes only this model.json. The run is exported once it has been resumed and has finished.
     run: common.runs.run_folder.RunFolder. history: common.training.epochs_and_checkpoints.History.
 
     Raises:
@@ -53,7 +53,7 @@ def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]
 
 
 def write_files(job: Job, **how) -> Manifest:
-    """Makes the files, model.json and the card. If the tracked run has already ended, they are added to it.
+    """Makes the files, model.json and the card, and adds them to the tracked run if the run has already ended.
 
     how: the arguments `export` and `prepare` of `deliver`.
     """

@@ -70,7 +70,7 @@ class FoldedNetwork:
     def scaled_convolutions(self) -> tuple[Convolution, ...]:
         """The convolutions, with the scale multiplied into the weights of the first one.
 
-        The offset cannot be part of its bias, because the zeros of the padding are added after the offset.
+        The offset cannot be part of a bias, because the zeros of the padding are added after the offset.
         """
         first, *later = self.convolutions
         return replace(first, weights=first.weights * np.float32(self.scale)), *later

@@ -39,7 +39,7 @@ def check_models(paths: Iterable[Path]) -> None:
         paths: folders of runs, .keras files and exported files.
 
     Raises:
-        UserError: what is wrong with which model.
+        UserError: a model cannot be used; the message says which model and why.
     """
     check_files([path if is_exported(path) else find_model(path) for path in paths])
 

@@ -30,10 +30,10 @@ class Ended(UserError):
 
 
 class Child:
-    """A process with limited memory. It ends when this process ends, together with all processes that it has started.
+    """A child process with limited memory. When this process ends, the child and all processes of the child end, too.
 
     Args:
-        prepare: a function that the child calls with `arguments`. It returns the first value to send back, and a
+        prepare: a function that the child calls with `arguments`. `prepare` returns the first value to send back, and a
             function that computes the reply to each value that the child receives. The module that defines `prepare`
             must not import a runtime.
     """

@@ -19,7 +19,7 @@ from common.training.safe_keras_file import count_stored
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 
 KERAS = "2.15.0"  # the version of Keras that writes files like these
-_EPSILON = 2.0**-10  # float32 stores it exactly, and also the variance 1 - 2^-10, so their sum is 1
+_EPSILON = 2.0**-10  # float32 stores this value and the variance 1 - 2^-10 exactly, so their sum is 1
 
 
 def write(path: Path, joint: Joint) -> None:

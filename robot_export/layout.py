@@ -33,7 +33,7 @@ class Layout:
     outputs: tuple[str, ...] | None = None
 
     def as_json(self) -> dict:
-        """Returns the layout as stored in model.json. It omits the dtype, which is the file's `input_type`."""
+        """Returns the layout for model.json, without the dtype, which is stored as the file's `input_type`."""
         outputs = list(self.outputs) if self.outputs else None
         return {"scale": self.scale, "offset": list(self.offset), "columns": self.columns, "outputs": outputs}
 

@@ -54,7 +54,7 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
 
     All files are written to a temporary folder and moved to the job's folder at the end. So if the disk is full, the
     job's folder does not change, and model.json and the card always describe the files beside them. `prepare` is called
-    first. It completes the job, and may write pictures to the temporary folder.
+    first; it completes the job, and may write pictures to the temporary folder.
 
     Raises:
         UserError: a layer or file cannot be exported or written, a robot's code cannot load this model, or a float32
@@ -86,7 +86,7 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
 def _temporary_folder(parent: Path) -> Iterator[Path]:
     """Makes a folder for new files in `parent`, and removes it at the end.
 
-    First waits until no other export writes to `parent`, and removes temporary folders that earlier exports left there.
+    Before this, waits until no other export writes to `parent`, and removes the temporary folders of earlier exports.
     Errors name the files in `parent`, because the temporary folder no longer exists when the user reads them.
     """
     handle = os.open(parent, os.O_RDONLY)

@@ -149,7 +149,7 @@ def read(folder: Path) -> Manifest:
 
 
 def read_beside(model: Path) -> Manifest | None:
-    """Reads the model.json beside a model.keras, but not its list of exported files; returns None if there is none.
+    """Reads the model.json beside a model.keras, except its list of exported files; None if there is no model.json.
 
     Raises a UserError if the model.json cannot be read or does not follow the schema.
     """

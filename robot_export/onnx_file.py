@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from robot_export.folded_network import Convolution, DenseLayer, FoldedNetwork, Joint
 
-# Opset 13 is the oldest that defines all operators as today. ONNX Runtime 1.8, OpenCV 4.5.5 and OpenVINO 2021 read it.
+# Opset 13 is the oldest that defines all operators as today. It needs ONNX Runtime 1.8, OpenCV 4.5.5 or OpenVINO 2021.
 OPSET = 13
 IR_VERSION = 7  # the format version of ONNX 1.8, the first release with opset 13
 

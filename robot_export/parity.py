@@ -43,7 +43,7 @@ def tolerance(runtime: str, layout: Layout, size: int) -> float:
     limit = QUANTISED if runtime == "LiteRT" and layout.dtype == "uint8" else EXACT
     if layout.outputs:
         limit *= max(abs(term(output, size)[1]) for output in layout.outputs)
-        limit *= 10 if "logit" in layout.outputs else 1  # because logits can be larger than 20
+        limit *= 10 if "logit" in layout.outputs else 1  # the differences are larger, because logits can be above 20
     return limit
 
 

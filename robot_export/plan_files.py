@@ -32,8 +32,8 @@ def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]
     export: a value of `--export`; files for robots are planned only if it is "all".
 
     Returns:
-        The files by their names in model.json, and the entry of each robot in model.json. The entry names the file that
-        is made for the robot, or the usual file if it already has the robot's layout.
+        The files by their names in model.json, and the entry of each robot in model.json. An entry names the file that
+        is made for the robot, or the usual file if the usual file already has the robot's layout.
 
     Raises:
         UserError: a layer cannot be exported, or a robot's code cannot load this model.

@@ -24,10 +24,11 @@ def convert(joint: Joint, calibration: np.ndarray | None = None) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        # Each dense layer has one scale: a scale for each output needs FULLY_CONNECTED 12, unknown to TFLite 2.15.
+        # Each dense layer has a single scale. A scale for each output needs version 12 of the operator FULLY_CONNECTED,
+        # which TFLite 2.15 does not have.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         converter.representative_dataset = lambda: ([patch[None]] for patch in calibration.astype(np.float32))
-        # Only int8 operators are allowed. So a layer that cannot be quantised causes an error.
+        # Only int8 operators are allowed, so a layer that cannot be quantised causes an error.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
     try:

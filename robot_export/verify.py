@@ -2,9 +2,9 @@
 
 Checks model.json against its schema, checks the sha256 of every file, and runs the eight test vectors in every runtime
 that is installed. The folder may be untrusted: only data is loaded, in a child process with limited time and memory.
-Headers are code. So a header is compiled only if this program generates exactly the same header from model.keras.
-The exit status is 0 if all checks passed, otherwise 2. A file that cannot be run on this machine is reported. It is an
-error only with --all.
+Headers are code, so a header is compiled only if this program generates exactly the same header from model.keras.
+The exit status is 0 if all checks passed, otherwise 2. A file that cannot be run on this machine is reported; it is
+an error only with --all.
 """
 
 import argparse

@@ -138,7 +138,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     if found.shape != wanted.shape:
         raise UserError(f"{file.file} outputs {found.shape[1]} values per patch, not {wanted.shape[1]}")
     difference = np.abs(found - wanted).max(axis=1)
-    if not difference.max() <= file.tolerance:  # `not <=`, because NaN is wrong, too
+    if not difference.max() <= file.tolerance:  # `not <=` also refuses NaN
         worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
         raise UserError(
             f"{file.file} outputs {found[worst].tolist()} for test vector {worst}, but "
