@@ -70,7 +70,7 @@ def check_patches(classification, detection) -> None:
     if classification.X.shape[1:] != detection.X.shape[1:]:
         shapes = ("x".join(map(str, part.X.shape[1:])) for part in (classification, detection))
         raise UserError(
-            f"the two files have patches of different size or colour. Received: {' and '.join(shapes)}. "
+            f"the two files have patches of different sizes or colours. Received: {' and '.join(shapes)}. "
             "Use a classification and a detection file of one family."
         )
     if not (classification.y == 0).any():

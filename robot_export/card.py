@@ -126,7 +126,7 @@ def _what(manifest: Manifest) -> str:
     ]
     if manifest.threshold:
         shipped = f"{manifest.trained_threshold:.6g}"
-        lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have another, see below.")
+        lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have its own, see below.")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):
             covers = " This covers patches like the validation patches." if choice.get("guaranteed") else ""

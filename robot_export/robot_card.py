@@ -42,12 +42,13 @@ _STEPS = {
         "Their code applies the sigmoid to all outputs: 0 becomes 0.5, so the centre remains that of the candidate.",
     ),
     "nomadz": (
-        "Copy `{file}` and name it in `pathToModel`; `applyNormalization` is false, `useRadiusRegression` false.",
+        "Copy `{file}` and name it in `pathToModel`; set `applyNormalization` and `useRadiusRegression` to false.",
     ),
     "spqr": ("Copy `{file}` to `Config/NeuralNets/BallPerceptor/`. It takes raw float values, 0 to 255.",),
     "dutch-nao-team": (
         "Copy `{file}` to the folder of the networks. It takes bytes; their code applies the sigmoid.",
-        "OpenVINO on processors with AMX computes in bf16, off by 0.006: `INFERENCE_PRECISION_HINT` f32 is exact.",
+        "On processors with AMX, OpenVINO computes in bf16, with an error of 0.006: "
+        "set `INFERENCE_PRECISION_HINT` to f32.",
     ),
 }
 # the flags has_radius, has_center, has_confidence of NaoTH's loader

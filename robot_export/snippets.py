@@ -23,7 +23,7 @@ np.testing.assert_allclose(answers, vectors["expected"]["onnx"], atol=1e-4)
 def loading(manifest: Manifest) -> str:
     """Writes Python and C++ code for the model's formats, with its sizes and constants filled in."""
     litert = _python(manifest, "from ai_edge_litert.interpreter import Interpreter") + _LITERT
-    header = "C++, only the header, the fastest (`ball_models.h` joins a classifier and a detector)"
+    header = "C++, the fastest format; only the header is needed (`ball_models.h` joins a classifier and a detector)"
     blocks = {
         "float32": ("Python, LiteRT", "python", litert),
         "onnx": ("Python, ONNX Runtime", "python", _python(manifest, "import onnxruntime") + _ONNX),

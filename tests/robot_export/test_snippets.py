@@ -51,7 +51,7 @@ def test_only_files_that_were_exported_are_shown(classifier):
     for name, title in (
         ("onnx", "Python, ONNX Runtime"),
         ("float32", "Python, LiteRT"),
-        ("cpp", "C++, only the header"),
+        ("cpp", "C++, the fastest format"),
     ):
         left = {other: file for other, file in formats.items() if other != name}
         assert title in snippets.loading(classifier[2])
