@@ -14,8 +14,11 @@ def draw(path: Path, measures, numbers: list[dict], rows: list[dict], title: str
     """Draws the chart for two models.
 
     Args:
-        measures, numbers: from `differences`. rows: from `group_rows`.
-        title: from `sentence`. names: the names of both models.
+        measures: the metrics of the comparison.
+        numbers: the result of `differences`, one entry per metric.
+        rows: the result of `group_rows`.
+        title: the result of `sentence`.
+        names: the names of both models.
     """
     bars = _bars(rows)
     heights = [*[0.85] * len(numbers), 0.7 + 0.26 * len(bars)]
@@ -46,7 +49,7 @@ def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:
 
 
 def _bars(rows: list[dict]) -> list[dict]:
-    """Chooses the rows to draw: up to GROUPS of each kind, those with the most changed patches first."""
+    """Chooses at most GROUPS rows per kind of group; chooses the recordings with the most changed patches."""
     bars = []
     for group in dict.fromkeys(row["group"] for row in rows):
         members = [row for row in rows if row["group"] == group]
@@ -56,7 +59,7 @@ def _bars(rows: list[dict]) -> list[dict]:
 
 
 def _changes(axes, bars: list[dict], names: tuple[str, str]) -> None:
-    """Draws fixed patches to the right and broken ones to the left, per group."""
+    """Draws two bars per group: fixed patches to the right, and broken patches to the left."""
     places = range(len(bars))
     axes.barh(places, [row["fixed"] for row in bars], color=plots.BALL, label=f"fixed by {names[1]}")
     axes.barh(places, [-row["broken"] for row in bars], color=plots.NO_BALL, label=f"broken by {names[1]}")

@@ -14,13 +14,13 @@ from robot_export.scorer import Scorer, check_alike, open_scorer
 
 
 def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, patches) -> list[Scorer]:
-    """Opens all models for predicting these patches.
+    """Opens all models that are compared on these patches.
 
     Args:
-        outputs: 1 for classifiers, 3 for detectors; a file with both is also accepted.
+        outputs: 1 to compare classifiers, 3 to compare detectors; a file that contains both models is also accepted.
 
     Raises:
-        UserError: a model is of another kind, or the models cannot be compared on these patches.
+        UserError: a model is of the wrong kind, or the models cannot be compared on these patches.
     """
     given, threshold = foreign(arguments), getattr(arguments, "threshold", None)
     models = [open_scorer(path, (outputs, 4), given, threshold, override=False) for path in paths]

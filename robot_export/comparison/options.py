@@ -1,4 +1,4 @@
-"""The command line that `compare.py` has in every project."""
+"""Defines the command line of `compare.py`, which is nearly the same in every project."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ PATCH_FILES = (".h5", ".hdf5")
 
 
 def compare_parser(description: str) -> Parser:
-    """Makes a parser for `compare.py MODEL MODEL... FILE...`; the project may add its own options."""
+    """Makes the parser of `compare.py MODEL MODEL... FILE...`; a project may add its own options to it."""
     parser = Parser(description=description)
     text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
@@ -23,10 +23,10 @@ def compare_parser(description: str) -> Parser:
 
 
 def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Divides the arguments into models and patch files, and checks their names.
+    """Divides the arguments into models and patch files, and checks that they exist.
 
     Raises:
-        UserError: there are fewer than two models or no files, or one of them does not exist or is given twice.
+        UserError: there are not 2 to 26 models, there is no patch file, or a path does not exist or is given twice.
     """
     exported = {path for path in names if is_exported(path)}
     files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]

@@ -1,4 +1,4 @@
-"""Decides which of two models is better on the same patches, from paired differences, and shows what changed."""
+"""Decides from paired differences which of two models is better on the same patches, and shows what changed."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,8 @@ SHOWN = 20  # maximum number of patches per gallery
 class Measure:
     """A metric for comparing models.
 
-    label: its name for people. better: 1 if more is better, -1 if less is. scale, unit: factor and unit for display.
+    label: the displayed name. better: 1 if higher values are better, -1 if lower values are better.
+    scale, unit: values are multiplied by `scale` and displayed with `unit`. digits: number of decimal places.
     """
 
     label: str
@@ -36,24 +37,25 @@ class Measure:
     digits: int = 3
 
     def shown(self, value: float, sign: str = "") -> str:
-        """Formats a value for people; with `sign` "+", a difference, without its unit (points for rates)."""
+        """Formats a value with its unit or, if `sign` is "+", a difference with its sign and without a unit."""
         return f"{value * self.scale:{sign}.{self.digits}f}{'' if sign else self.unit}"
 
     def interval(self, row: dict) -> str:
-        """Formats the interval in a row of `differences`."""
+        """Formats the interval of a row that `differences` returns."""
         return " to ".join(self.shown(end, "+") for end in row["interval"])
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a comparison needs from a project; answers are float32 [n, outputs].
+    """What a project provides for a comparison; `answers` are the outputs of a model, float32 [n, outputs].
 
-    task: that of the patches. columns: names of the outputs. measures: the metrics; the first one decides.
-    measure: (patches, answers, threshold) -> a function: (how often each patch was drawn, int [n]) -> one float per
-        measure, or None for each if undefined.
-    errors: (y, answers, threshold) -> kind of error -> bool [n].
-    gallery: (path, patches, answers of both models, chosen, title, subtitle) draws the chosen patches.
-    groups: y -> {name: the group of each patch, str [n]}, in addition to the usual groups.
+    task: the task of the patches. columns: the names of the outputs.
+    measures: the metrics; the first one decides which model is better.
+    measure: takes (patches, answers, threshold) and returns a function. That function takes the number of times that
+        each patch was drawn, int [n]. It returns one float per metric, or None for each metric if it is undefined.
+    errors: takes (y, answers, threshold) and returns {kind of error: bool [n]}.
+    gallery: takes (path, patches, answers of both models, chosen, title, subtitle) and draws the chosen patches.
+    groups: takes y and returns {name: the group of each patch, str [n]}, in addition to the usual groups.
     """
 
     task: str
@@ -66,13 +68,15 @@ class Subject:
 
 
 def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], files: list[Path]) -> None:
-    """Reads the files, scores the models, compares them with the first, and prints and writes the results.
+    """Compares all other models with the first one on the patches of the files; prints and saves the results.
 
     Args:
-        arguments: of compare.py. paths: the models. files: the patch files.
+        arguments: the arguments of compare.py.
+        paths: the paths of the models.
+        files: the paths of the patch files.
 
     Raises:
-        UserError: models or files cannot be used or compared.
+        UserError: a model or a file cannot be used, or the models cannot be compared.
     """
     patches, _ = read_files(files, subject.task)
     models = open_models(paths, arguments, len(subject.columns), patches)
@@ -112,7 +116,7 @@ def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], 
 
 
 def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tuple, folder: Path, suffix: str) -> dict:
-    """Compares a `pair` of (answers, threshold): prints the tables, draws the pictures, returns all metrics."""
+    """Compares two models, a `pair` of (answers, threshold): prints tables, draws pictures, returns all metrics."""
     numbers = differences(subject, patches, pair)
     errors = [subject.errors(patches.y, *one) for one in pair]
     wrong = [np.any(list(kinds.values()), axis=0) for kinds in errors]
@@ -135,13 +139,13 @@ def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tup
 
 
 def differences(subject: Subject, patches, pair: list) -> list[dict]:
-    """Computes each measure for both models, the paired difference, and its 95 % interval over recordings.
+    """Computes each metric for both models, their difference, and the 95 % interval of the difference.
 
-    The bootstrap measures both models on the same recordings, so a recording that is hard for both does not affect the
-    difference. With fewer than two recordings, it draws single patches.
+    The bootstrap draws recordings and measures both models on the same recordings, so a recording that is hard for both
+    models does not affect the difference. If there are fewer than two recordings, the bootstrap draws single patches.
 
     Returns:
-        One dict per measure; `verdict` is better, worse or none. Empty if the measures are undefined.
+        One dict per metric, with a `verdict` of "better", "worse" or "none"; an empty list if a metric is undefined.
     """
     measures = [subject.measure(patches, answers, threshold) for answers, threshold in pair]
     members = np.arange(len(patches))
@@ -168,7 +172,7 @@ def differences(subject: Subject, patches, pair: list) -> list[dict]:
 
 
 def group_rows(counted: Mapping, groups: Mapping) -> list[dict]:
-    """Counts the patches of each group that have each property; counted: {name of the property: bool [n]}."""
+    """Counts how many patches of each group have each property; counted: {name of the property: bool [n]}."""
     rows = []
     for group, members in groups.items():
         for name in [] if members is None else np.unique(members):
@@ -190,7 +194,7 @@ def table(measures: Sequence[Measure], numbers: list[dict], names: tuple[str, st
 
 
 def sentence(measure: Measure, numbers: list[dict], names: tuple[str, str]) -> str:
-    """States the result of the first measure in one sentence."""
+    """Describes the result for the first metric in one sentence."""
     if not numbers:
         return f"no difference shown: {measure.label} is undefined for these patches"
     row = numbers[0]

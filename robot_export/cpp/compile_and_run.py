@@ -10,13 +10,13 @@ import numpy as np
 
 from common.errors import UserError
 
-CPP_FLAGS = ("-O2", "-march=native")  # for measuring and comparing a header during an export
+CPP_FLAGS = ("-O2", "-march=native")  # for measuring the time and the outputs of a header during an export
 RUNNER = Path(__file__).with_name("runner.cpp")
 WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror")
 
 
 def find_compiler() -> str | None:
-    """Finds the C++ compiler of this machine: c++, g++ or clang++; None if there is none."""
+    """Returns the path of this machine's C++ compiler (c++, g++ or clang++), or None if it has none."""
     return next((found for name in ("c++", "g++", "clang++") if (found := shutil.which(name))), None)
 
 
@@ -24,11 +24,13 @@ class Program:
     """A compiled header.
 
     Args:
-        folder: for the compiled program. compiler: such as "g++". flags: such as ["-O2", "-march=native"].
-        launcher: command that runs the program, such as ["qemu-aarch64"]; empty for this machine's own.
+        folder: the folder for the compiled program.
+        compiler: the command of the compiler, such as "g++".
+        flags: the options of the compiler, such as ["-O2", "-march=native"].
+        launcher: the command that runs the program, such as ["qemu-aarch64"]; empty to run the program directly.
 
     Raises:
-        UserError: the compiler refuses the header; the message contains its first error.
+        UserError: the header does not compile; the message contains the first error of the compiler.
     """
 
     def __init__(
@@ -47,17 +49,17 @@ class Program:
     def predict(self, patches: np.ndarray, mode: str = "bytes") -> np.ndarray:
         """Computes the outputs of raw patches: uint8 [n, height, width, channels] -> float32 [n, outputs].
 
-        mode: which function of the header to call, see cpp/runner.cpp. Raises a UserError if the program fails.
+        mode: the function of the header to call (see cpp/runner.cpp). Raises a UserError if the program fails.
         """
         raw = np.ascontiguousarray(patches, np.uint8)
         return np.frombuffer(self._run(mode, raw.tobytes()), np.float32).reshape(len(raw), self.outputs)
 
     def self_test(self) -> float:
-        """Returns the largest difference from the header's test vectors; raises a UserError if it is too large."""
+        """Returns the largest difference from the header's test vectors; raises a UserError if this is too large."""
         return float(self._run("self_test", b""))
 
     def times(self, patches: np.ndarray) -> dict[str, float]:
-        """Measures microseconds per patch over 200 blocks of about 200 us, in one thread: {"median", "p95"}."""
+        """Measures the time per patch in microseconds, {"median", "p95"}, over 200 blocks of 200 us in one thread."""
         median, p95 = self._run("time", np.ascontiguousarray(patches, np.uint8).tobytes()).split()
         return {"median": float(median), "p95": float(p95)}
 

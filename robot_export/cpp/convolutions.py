@@ -1,8 +1,8 @@
-"""Generates C++ for 3x3 convolutions with max pooling, four outputs (one pooled pixel) at a time.
+"""Generates C++ code for 3x3 convolutions with max pooling, which computes four outputs (one pooled pixel) at a time.
 
-The code follows Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016: inputs of 4x4 are transformed
-by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. The result is exact
-except for the rounding errors of a few more additions.
+The code follows Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016: a tile of 4x4 inputs is
+transformed by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. The result equals
+that of a direct convolution, except for the rounding errors of a few more additions.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,10 @@ from robot_export.cpp.products import ACCUMULATORS, Lines, Stage, accumulate, ch
 
 
 def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, str], str]) -> Lines:
-    """Transforms the 4x4 inputs of a tile, which are vectors of type `kind`; the order of the rows saves registers.
+    """Generates the transform of a tile's 4x4 inputs, which are vectors of type `kind`.
 
-    load: (row, column) -> expression of one input. keep: (index 0..15, expression) -> statement that stores one result.
+    The order of the rows saves registers.
+    load: (row, column) -> expression for one input. keep: (index 0..15, expression) -> statement that stores a result.
     """
     lines = []
     for row in (1, 2, 0, 3):
@@ -32,9 +33,10 @@ def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, s
 
 
 def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
-    """Transforms 16 products back to the tile's four outputs, and takes the largest, before bias and activation.
+    """Generates the transform of 16 products back to a tile's four outputs, and the maximum of these outputs.
 
-    result: name of the new constant; other names are derived from it. product: index 0..15 -> expression.
+    The result has no bias and no activation yet.
+    result: the name of the new constant; other names start with it. product: index 0..15 -> expression for one product.
     """
     n, lines = result, []
     for column in range(4):
@@ -47,7 +49,7 @@ def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
 
 
 def largest(kind: str, n: str) -> Lines:
-    """Takes the largest of a tile's outputs; their rows t and u have the columns {n}t0 to {n}t3, {n}u0 to {n}u3."""
+    """Generates the last part of the transform, from {n}t0 to {n}t3 and {n}u0 to {n}u3, and the largest output."""
     rows = [
         f"const {kind} {row} = larger({row}0 + ({row}1 + {row}2), {row}1 - {row}2 - {row}3);"
         for row in (f"{n}t", f"{n}u")
@@ -56,9 +58,9 @@ def largest(kind: str, n: str) -> Lines:
 
 
 def first_convolution(stage: Stage) -> Lines:
-    """Generates the first convolution, with tiles in the lanes, because there are few channels and many tiles.
+    """Generates the first convolution. A vector contains several tiles, because there are few channels and many tiles.
 
-    Reads `in`, the Spread patch; writes `out` [row][column][channel] inside its border.
+    The code reads `in`, a patch in the layout `Spread`, and writes `out`, [row][column][channel], inside its border.
     """
     width, tiles, count, channels = stage.width, stage.tiles, stage.outer, stage.channels
     kind = stage.vector(width)
@@ -90,7 +92,7 @@ def first_convolution(stage: Stage) -> Lines:
 
 
 def transformed_pixels(stage: Stage, lanes: int) -> Lines:
-    """Opens the loop over the tiles `t` of the Spread patch, and stores the transformed tiles of one vector in `v`."""
+    """Opens the loop over the tiles `t` of a patch, and stores the transformed tiles of one vector in `v`."""
     tiles, channels, kind = stage.tiles, stage.channels, stage.vector(stage.width)
     plane = (tiles + 1) * tiles
     lines = [f"for (int t = 0; t < {tiles**2}; t += {lanes}) {{"]
@@ -105,9 +107,10 @@ def transformed_pixels(stage: Stage, lanes: int) -> Lines:
 
 
 def convolution(stage: Stage, border: int) -> Lines:
-    """Generates a later convolution, with output channels in the lanes and one broadcast per input.
+    """Generates the second or third convolution. A vector contains output channels, and each input is broadcast once.
 
-    Reads `in` [row][column][channel] with a border of 1; writes `out` in the same order, with a border of 0 or 1.
+    The code reads `in`, [row][column][channel], with a border of one pixel. It writes `out` in the same order, with a
+    border of zero or one pixel.
     """
     side, tiles, block, inner, outer = stage.side, stage.tiles, stage.block, stage.inner, stage.outer
     lines = [
@@ -143,15 +146,15 @@ def convolution(stage: Stage, border: int) -> Lines:
 
 
 def is_short(stage: Stage) -> bool:
-    """Whether to compute the third row of factors instead of storing it, which takes little time.
+    """Returns whether the third row of factors is computed from the other rows instead of stored.
 
-    This saves time if all tiles are one block and the factors exceed the 24 kB of the robot's L1 cache.
+    Computing it is faster if all tiles are one block and the factors do not fit into the robot's L1 cache of 24 kB.
     """
     return stage.tiles < 4 and 64 * stage.channels * stage.outer > 24 * 1024
 
 
 def _row_of_factors(stage: Stage) -> Lines:
-    """Declares `factors` for position k."""
+    """Generates the declaration of `factors`, the factors for position `k` of a tile."""
     floats, number = stage.channels * stage.outer, stage.number
     if not is_short(stage):
         return [f"const float* const factors = factors{number} + k * {floats};"]
@@ -169,7 +172,7 @@ def _row_of_factors(stage: Stage) -> Lines:
 
 
 def _products(stage: Stage) -> Lines:
-    """Sums input times factor over the input channels, for one of the 16 positions `k` and a block of tiles."""
+    """Generates the sums of inputs times factors over the input channels, at position `k` of a block of tiles."""
     lines, block = [], stage.block
     for loop, parts in chunks(stage.outer, stage.width):
         most = ACCUMULATORS[stage.width] // len(parts)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from robot_export.cpp.products import Lines, Pieces, Stage, accumulate, chunks, steps
 
-Keep = Callable[[Stage, Pieces, str], Lines]  # (layer, vectors, address) -> lines that store a0_{offset}
+Keep = Callable[[Stage, Pieces, str], Lines]  # (layer, vectors, address) -> lines that store the sums a0_{offset}
 
 
 def small_convolution(stage: Stage, keep: Keep) -> Lines:
-    """Generates the 2x2 convolution without padding, outputs in the lanes; `in` and `out` [row][column][channel]."""
+    """Generates the 2x2 convolution without padding, from `in` to `out`, which are both [row][column][channel]."""
     side, inner, places = stage.side, stage.inner, stage.side - 1
     return [
         f"for (int i = 0; i < {places * places}; ++i) {{",
@@ -20,12 +20,12 @@ def small_convolution(stage: Stage, keep: Keep) -> Lines:
 
 
 def dense(stage: Stage, keep: Keep) -> Lines:
-    """Generates a dense layer, with outputs in the lanes; `in` [row][column][channel], `out` [output]."""
+    """Generates a dense layer, from `in`, which is [row][column][channel], to `out`, which is [output]."""
     return _sums(stage, keep, [0], stage.side**2 * stage.inner, "in", "out")
 
 
 def _sums(stage: Stage, keep: Keep, rows: list[int], count: int, source: str, to: str) -> Lines:
-    """Generates sums over rows of `count` inputs; `rows` are their offsets. Padding inputs are multiplied by zeros."""
+    """Generates sums over rows of `count` inputs; `rows` are the offsets of the rows. Padding is multiplied by zero."""
     number, lines = stage.number, []
     for loop, parts in chunks(stage.outer, stage.width):
         kinds = [(stage.sums(lanes), at) for lanes, at in parts]
@@ -43,7 +43,7 @@ def _sums(stage: Stage, keep: Keep, rows: list[int], count: int, source: str, to
 
 
 def head(stage: Stage) -> Lines:
-    """Generates the last layer in float, with inputs in the lanes; `in` [inputs], `out` [outputs]."""
+    """Generates the last layer in float, from `in`, which is [input], to `out`, which is [output]."""
     inner, numbers = stage.inner, range(stage.outputs)
     lines = [f"f4 s{k} = f4::load(in) * f4::load(factors6 + {k * inner});" for k in numbers]
     lines += [f"for (int c = 4; c < {inner}; c += 4) {{", "const f4 x = f4::load(in + c);"]

@@ -1,4 +1,4 @@
-"""Generates one C++ header for a network: without dependencies, heap, exceptions, or writes outside the stack."""
+"""Generates a C++ header for a network, which needs no libraries, heap or exceptions, and writes only to the stack."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from robot_export.cpp.weights import array, literal
 from robot_export.folded_network import FoldedNetwork
 
 PARTS = Path(__file__).parent
-TEMPLATES = ("ball_models.h", "naoth_finder.h")  # copied with model.h; both join two models, one of them for NaoTH
+TEMPLATES = ("ball_models.h", "naoth_finder.h")  # copied with model.h; both combine two models
 ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
@@ -42,7 +42,7 @@ _INLINE = """#if defined(__GNUC__)
 _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__) && !defined(BALL_WITHOUT_SSE)
 #warning "ball model without SSE4.1, slow: compile with -march=silvermont (NAO) or -msse4.1, or define BALL_WITHOUT_SSE"
 #endif"""
-# The macros of a header, which start with BALL_ and are undefined at the end of the header.
+# The names of a header's macros after the prefix BALL_. The macros are undefined at the end of the header.
 MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VECTOR")
 
 
@@ -50,9 +50,10 @@ MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VEC
 class About:
     """What a header contains in addition to the network.
 
-    name: C++ namespace, a valid identifier. patches: uint8 [n, height, width, channels], the test vectors.
-    expected: float32 [n, outputs], the outputs of Keras. facts: values of further constants, by name.
-    threshold: a patch with this probability or more is a ball; None for a detector.
+    name: the C++ namespace. patches: the patches of the test vectors, uint8 [n, height, width, channels].
+    expected: the outputs of Keras for these patches, float32 [n, outputs].
+    threshold: a patch with at least this probability is a ball; None for a detector.
+    facts: further constants, {name: value}.
     """
 
     name: str
@@ -63,21 +64,21 @@ class About:
 
 
 def write(path: Path, network: FoldedNetwork, about: About) -> None:
-    """Writes the header of a network; raises the UserError of `check`."""
+    """Writes the header of a network; raises a UserError if `check` refuses the network."""
     check(network)
     write_text(path, text(network, about))
 
 
 def fill_template(file: str, kind: str, namespace: str) -> str:
-    """Fills the namespace of a model into a template; kind: "classifier" or "detector"."""
+    """Inserts the namespace of a model into a template; kind: "classifier" or "detector"."""
     return part(file).replace(f"namespace {kind} = ::ball_{kind};", f"namespace {kind} = ::{namespace};")
 
 
 def check(network: FoldedNetwork) -> None:
-    """Refuses networks that the generated code does not cover.
+    """Checks that a network can be converted to C++.
 
     Raises:
-        UserError: a layer is not supported; the message names it.
+        UserError: a layer is not supported; the message names the layer.
     """
     (height, width, channels), pooled = network.input_shape, ((3, 3), "same", 2)
     rules = [
@@ -107,7 +108,7 @@ def text(network: FoldedNetwork, about: About) -> str:
 
 
 def part(file: str) -> str:
-    """Reads a file that becomes part of headers."""
+    """Reads a file that becomes a part of every header."""
     return (PARTS / file).read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Generates C++ for the layers in float and their weights."""
+"""Generates C++ code for the layers and their weights in float."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from robot_export.cpp.products import Lines, Pieces, Stage
 from robot_export.cpp.weights import array, pad_inputs, pad_last, tile_factors
 from robot_export.folded_network import FoldedNetwork
 
-WIDTHS = (16, 8, 4)  # floats per vector: AVX-512, AVX2 with FMA, SSE4.1 and NEON
+WIDTHS = (16, 8, 4)  # floats per vector: 16 with AVX-512, 8 with AVX2 and FMA, 4 on all other machines
 
 
 def weights(network: FoldedNetwork) -> str:
-    """Generates all weights, in the order of use."""
+    """Generates the arrays of weights, in the order of the layers."""
     first, *later, last = network.convolutions
     hidden, head = network.dense
     factors = [(tile_factors(first.weights) * network.scale).transpose(2, 1, 0)]

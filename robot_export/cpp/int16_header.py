@@ -1,4 +1,4 @@
-"""Generates one C++ header in int16 arithmetic, for robots on which the float header takes too long."""
+"""Generates a C++ header in int16 arithmetic, for robots on which the float header is too slow."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from robot_export.folded_network import FoldedNetwork
 def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
     """Generates the text of the header; its self test expects exactly the outputs of `int16_reference.predict`.
 
-    network: accepted by `float_header.check`. whole: the same network from `int16_quantise.quantise`.
+    network: a network that `float_header.check` accepts. whole: the same network, quantised by `quantise`.
     """
     about = replace(about, expected=predict(whole, about.patches).outputs)
     weights = f"{_numbers(whole)}\n{_weights(network, whole)}"
@@ -31,13 +31,13 @@ static const std::int64_t exp2_terms[] = {{{", ".join(map(str, EXP2))}}};"""
 
 
 def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
-    """Generates all weights in the order of use; in the first layer, each output's factors are followed by its bias."""
+    """Generates the arrays of weights. In the first layer, the factors of each output are followed by its bias."""
     first = whole.layers[0]
     factors = np.concatenate([first.factors.transpose(2, 1, 0).reshape(len(first.bias), -1), first.bias[:, None]], 1)
     lines = [array("factors1", factors, "std::int16_t", macro="BALL_FACTOR")]
     for number, layer in enumerate(whole.layers[1:], 2):
         values = layer.factors
-        if values.ndim == 3:  # tiles: reordered by column, as they are used, without pairs of padding
+        if values.ndim == 3:  # tiles: factors are in the order of use, by column, and without padded pairs
             used = -(-network.convolutions[number - 1].weights.shape[2] // 2) * 2
             rows = values.reshape(4, 4, *values.shape[1:]).swapaxes(0, 1)[:, :, :used]
             values = np.stack([rows[:, 1], rows[:, 2], rows[:, 0], -rows[:, 3]], axis=1)
@@ -46,7 +46,7 @@ def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
 
 
 def _pairs(name: str, factors: np.ndarray) -> str:
-    """Writes the factors so that those of two inputs are adjacent; a macro takes eight and may reorder them."""
+    """Writes the factors of each pair of inputs side by side. A macro takes eight factors and may reorder them."""
     *outer, inputs, outputs = factors.shape
     flat = factors.reshape(*outer, inputs // 2, 2, outputs).swapaxes(-1, -2).reshape(-1, 8)
     rows = ",\n  ".join(f"BALL_PAIRS({', '.join(map(str, row))})" for row in flat)

@@ -1,4 +1,4 @@
-"""Generates C++ for the layers in int16: tiles as in convolutions.py, products of pairs of inputs, int32 sums."""
+"""Generates C++ code for the layers in int16, with tiles as in convolutions.py and sums of products in int32."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.products import ACCUMULATORS, Lines, Pieces, Stage, accumulate, pieces, runs, steps
 from robot_export.folded_network import FoldedNetwork
 
-WIDTHS = (8, 4)  # int32 per vector: 8 with AVX2; 4 with SSE, NEON and on any other machine
+WIDTHS = (8, 4)  # int32 values per vector: 8 with AVX2, 4 on all other machines
 
 
 def plan(network: FoldedNetwork, whole: Int16Network, width: int) -> list[Stage]:
@@ -18,7 +18,7 @@ def plan(network: FoldedNetwork, whole: Int16Network, width: int) -> list[Stage]
 
 
 def bodies(first: Stage, second: Stage, third: Stage, fourth: Stage, hidden: Stage, answer: Stage) -> list[Lines]:
-    """Generates the lines of each layer."""
+    """Generates the lines of C++ code for each layer."""
     return [
         _first(first),
         _tiled(second, border=True),
@@ -30,9 +30,9 @@ def bodies(first: Stage, second: Stage, third: Stage, fourth: Stage, hidden: Sta
 
 
 def _first(stage: Stage) -> Lines:
-    """Generates the first convolution, with tiles in the lanes; each product is rounded to int16.
+    """Generates the first convolution. A vector contains several tiles, and each product is rounded to int16.
 
-    Reads `in`, the Spread patch; writes `out`, a map with a border.
+    The code reads `in`, a patch in the layout `Spread`, and writes `out`, a feature map with a border.
     """
     lanes, count, size = 2 * stage.width, stage.outer, 16 * stage.channels + 1
     kind = stage.vector(stage.width)
@@ -56,10 +56,10 @@ def _first(stage: Stage) -> Lines:
 
 
 def _turned(stage: Stage, lanes: int) -> Lines:
-    """Transposes `y`, [channel][tile] for the tiles that start at `t`, and stores it in the map."""
+    """Transposes `y`, which is [channel][tile] and starts at tile `t`, and stores the result in the feature map."""
     tiles, count = stage.tiles, stage.outer
     lines = [
-        f"for (int i = 0; i < {lanes}; i += 8) {{",  # eight tiles that start at an even column
+        f"for (int i = 0; i < {lanes}; i += 8) {{",  # eight tiles; the first one is at an even column
         f"const int row = (t + i) / {tiles} + 1, column = (t + i) % {tiles};",
         f"Number* const p = out + row * {(tiles + 2) * count} + column * {count // 2};",
     ]
@@ -77,7 +77,7 @@ def _turned(stage: Stage, lanes: int) -> Lines:
 
 
 def _tiled(stage: Stage, border: bool) -> Lines:
-    """Generates a later 3x3 convolution, which reads a map with a border, and writes one with or without a border."""
+    """Generates the second or third convolution, whose input has a border; border: whether the output has one, too."""
     tiles, block, inner = stage.tiles, stage.block, stage.inner
     row, plane = (stage.side + 2) * inner, (tiles + 1) * inner
     lines = [
@@ -98,9 +98,9 @@ def _tiled(stage: Stage, border: bool) -> Lines:
 
 
 def _outputs(stage: Stage, border: bool) -> Lines:
-    """Takes the largest of each tile's four outputs and activates it."""
+    """Takes the largest of each tile's four outputs, and applies the activation function to it."""
     tiles, block, outer, lines = stage.tiles, stage.block, stage.outer, []
-    # Of two neighbouring tiles in a map with a border, the first is at an odd column, the second at an even one.
+    # In a map with a border, the first of two neighbouring tiles is at an odd column, and the second at an even column.
     place = f"((first + i) / {tiles} + 1) * {(tiles + 2) * outer} + (first + i) % {tiles} / 2 * {outer}"
     places = ((tiles // 2 + 1) * outer, outer) if border else (0, outer)
     lines += [f"for (int i = 0; i < {block}; i += 2) {{", f"const Sum* const q = m + i * {8 * outer};"]
@@ -127,10 +127,11 @@ def _outputs(stage: Stage, border: bool) -> Lines:
 
 
 def _products(stage: Stage) -> Lines:
-    """Sums over pairs of input channels, and starts to transform the tiles back: two sums per column of a tile.
+    """Generates the sums over pairs of input channels, and the first half of the transform back to outputs.
 
-    For the products a, b, c, d of a column, these are a + b + c and b - c - d. The sums of a and of -d start with b + c
-    and b - c, so these additions cost nothing.
+    For the products a, b, c and d of a column of a tile, this half computes a + b + c and b - c - d. The code
+    computes b and c first. It then adds the products for a to b + c, and the products for -d to b - c, so no further
+    additions are necessary.
     """
     width, block, inner, outer, pairs = stage.width, stage.block, stage.inner, stage.outer, -(-stage.channels // 2)
     most, size, lines = ACCUMULATORS[width] // 2 * width, 2 * pairs * outer, []
@@ -164,7 +165,7 @@ def _products(stage: Stage) -> Lines:
 
 
 def _keep(stage: Stage, parts: Pieces, to: str) -> Lines:
-    """Stores the activations of the sums, eight or four at a time."""
+    """Generates the code that stores the activations of the sums, eight or four at a time."""
     lines = []
     for vectors, start, end in _groups(sum(parts[-1]), stage.width):
         store = "store_half<0>" if vectors == [4] else "store"
@@ -179,16 +180,16 @@ def _keep_sums(_: Stage, parts: Pieces, to: str) -> Lines:
 
 
 def _narrowed(sums: list[str], stage: Stage) -> str:
-    """Generates the activations of eight int32 in one or two vectors, or of four int32."""
+    """Generates the activations of eight int32 sums in one or two vectors, or of four int32 sums in one vector."""
     return _activated(f"narrow({', '.join(f'shifted<{stage.shift}>({name})' for name in sums)})", stage)
 
 
 def _activated(value: str, stage: Stage) -> str:
-    """Applies LeakyReLU and clamps; clamps from below only if the slope makes that necessary."""
+    """Generates LeakyReLU and clamping. Low values are clamped only if the slope makes this necessary."""
     return f"activated<{str(stage.slope > LIMIT).lower()}>({value}, {stage.slope})"
 
 
 def _groups(outer: int, width: int) -> list[tuple[list[int], int, int]]:
-    """Lists the sums to narrow to int16 together: [(lanes of each of the one or two vectors, start, end), ...]."""
+    """Lists the groups of sums that are narrowed to int16 together: [([lanes of each vector], start, end), ...]."""
     most, whole = [8] if width == 8 else [4, 4], outer // 8 * 8
     return [group for group in ((most, 0, whole), ([4], whole, outer)) if group[1] < group[2]]

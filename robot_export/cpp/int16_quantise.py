@@ -1,12 +1,14 @@
 """Quantises a folded network to int16: chooses integer weights, shifts and limits, and proves that no result overflows.
 
-Activations are int16 in [-8191, 8191] with one scale per layer, weights are int16 with one scale per layer. The 3x3
-convolutions are computed in tiles (Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016), whose input
-transform adds four activations, and 4 * 8191 still fits into an int16. The tiles' factors are rounded, so the bounds
-hold for the numbers that the robot multiplies. Intermediate sums may wrap, because addition is modulo 2^n; every
-separately rounded product and every final sum is proven to fit.
+Activations are int16 in [-8191, 8191], and weights are int16. Each layer has one scale for its activations, and one for
+its weights. The 3x3 convolutions are computed in tiles (Lavin & Gray, Fast Algorithms for Convolutional Neural
+Networks, 2016). The transform of a tile's inputs adds four activations, and 4 * 8191 still fits into an int16. The
+bounds are computed from the rounded factors of the tiles, which are the numbers that the robot multiplies.
+Intermediate sums may wrap around, because addition is modulo 2^n. Every product that is rounded separately and every
+final sum is proven to fit.
 
-Rounding is to nearest, ties up: (a * b + 2^14) >> 15 for the product of two int16, (sum + 2^(s-1)) >> s for a sum.
+All values are rounded to nearest, and ties are rounded up. The product of two int16 is (a * b + 2^14) >> 15, and a sum
+becomes (sum + 2^(s-1)) >> s.
 """
 
 from collections.abc import Sequence
@@ -20,8 +22,8 @@ from robot_export.folded_network import FoldedNetwork
 
 LIMIT = 8191  # largest activation
 FRACTION = 5  # fractional bits of a pixel: 255 * 32 = 8160
-LIGHT = 64  # how many grey levels `brightness` may add before pixels are clamped
-HEADROOM = 1.25  # the limit, as a multiple of the largest activation of the calibration patches
+LIGHT = 64  # the number of grey levels that `brightness` may add before pixels are clamped
+HEADROOM = 1.25  # LIMIT corresponds to this multiple of the largest activation of the calibration patches
 ONE = 1 << 15
 _A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 _B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
@@ -33,9 +35,10 @@ TO_INPUTS = np.kron(_B, _B)  # [16 products, 16 pixels], for one tile
 class Int16Layer:
     """One layer: activation = clamp(leaky((sum of inputs * factors + bias) >> shift)).
 
-    factors: int64 [16, inputs, outputs] for a tiled convolution, else [inputs, outputs]; they fit into int16.
-    bias: int64 [outputs], including one half for rounding the shift. slope: LeakyReLU's * 2^15, None in the last layer.
-    bound: largest absolute sum for any inputs within their limits.
+    factors: int64 [16, inputs, outputs] for a tiled convolution, otherwise [inputs, outputs]; they fit into int16.
+    bias: int64 [outputs]; it includes one half, so that the shift rounds to nearest.
+    slope: the slope of LeakyReLU times 2^15; None in the last layer.
+    bound: the largest absolute sum that is possible with inputs within their limits.
     """
 
     name: str
@@ -48,10 +51,10 @@ class Int16Layer:
 
 @dataclass(frozen=True)
 class Int16Network:
-    """The layers in order, and the conversion of a pixel to an activation: raw * 32 + add[channel], in [low, high].
+    """The layers, and the conversion of a pixel to an activation: raw * 32 + add[channel], clamped to [low, high].
 
-    Each product of the first layer is rounded, and its sum is not shifted. The output is the last layer's sum /
-    2^shift; for a classifier, it is the log2 of the odds.
+    In the first layer, each product is rounded, and the sum of the products is not shifted. An output is a sum of the
+    last layer divided by 2^shift; the output of a classifier is the base-2 logarithm of the odds.
     """
 
     input_shape: tuple[int, int, int]
@@ -63,7 +66,9 @@ class Int16Network:
 
 
 def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
-    """Chooses scales and rounds the weights of a network that `float_header.check` accepts; largest: from `measure`.
+    """Chooses the scales of a network that `float_header.check` accepts, and rounds its weights.
+
+    largest: the result of `measure`.
 
     Raises:
         UserError: the weights of a layer do not fit; the message names the layer.
@@ -86,7 +91,7 @@ def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
 
 
 def _factors(network: FoldedNetwork) -> list[np.ndarray]:
-    """Returns the factors of the layers between first and last, inputs and outputs padded to multiples of four."""
+    """Returns the factors of all but the first and last layers; inputs and outputs are padded to multiples of four."""
     _, *tiled, last = network.convolutions
     weights = network.dense[0].weights
     hidden = pad_last(pad_inputs(weights.reshape(-1, len(last.bias), weights.shape[1])))
@@ -95,7 +100,7 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
 
 
 def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
-    """Measures the largest absolute activation of each layer but the last, in float, on training patches X (uint8)."""
+    """Computes in float the largest absolute activation of each layer except the last; X: training patches, uint8."""
     x, largest = X * network.scale + np.array(network.offset), []
     for layer in network.convolutions:
         height, width = layer.weights.shape[:2]
@@ -111,7 +116,7 @@ def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
 
 
 def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int16Layer, float]:
-    """Quantises the first layer; returns it and the unit of its activations."""
+    """Quantises the first layer; returns the layer and the unit of its activations."""
     real, bias = tile_factors(source.weights) * scale, pad_last(source.bias.astype(np.float64))
     rounding = 0.5 * np.abs(TO_OUTPUTS).sum(axis=1).max() * real.shape[1]
     unit = max(most * HEADROOM / LIMIT, 1e-20)
@@ -125,10 +130,10 @@ def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int1
 
 
 def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[int]) -> tuple[Int16Layer, float]:
-    """Quantises a layer with int32 sums; returns the layer and the first unit of its activations that fits.
+    """Quantises a layer with int32 sums; returns the layer and the unit of its activations.
 
-    real: the factors times the unit of the inputs. units, shifts: candidate units, and candidate shifts of the sums,
-    the best first.
+    real: the factors times the unit of the inputs. units, shifts: candidates for the unit of the activations and for
+    the shift of the sums, the best candidates first. The first candidates that fit are used.
     """
     for unit in units:
         for shift in shifts:
@@ -138,7 +143,7 @@ def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[in
 
 
 def _rounded(source, real: np.ndarray, unit: float, shift: int) -> Int16Layer | None:
-    """Rounds a layer with this shift; None if a factor or a sum does not fit. Float64 arithmetic is exact here."""
+    """Rounds a layer for a unit and a shift; None if a factor or a sum does not fit. Float64 is exact here."""
     half = 0 if source.slope is None else 2.0 ** (shift - 1)  # the last layer's sums are not shifted
     real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
     factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half
@@ -147,8 +152,8 @@ def _rounded(source, real: np.ndarray, unit: float, shift: int) -> Int16Layer | 
 
 
 def _reach(factors: np.ndarray, bias: np.ndarray, low: int, high: int) -> float:
-    """Computes the largest absolute sum exactly, for inputs in [low, high], which contains 0."""
-    linear = factors[None]  # [outputs of a tile, inputs, outputs]
+    """Computes the exact value of the largest absolute sum for inputs in [low, high]; 0 must be in this range."""
+    linear = factors[None]  # [outputs of a tile, inputs, output channels]
     if factors.ndim == 3:
         linear = np.einsum("ok,kp,kcn->opcn", TO_OUTPUTS, TO_INPUTS, factors).reshape(4, -1, factors.shape[-1])
     up, down = (np.maximum(sign * linear * low, sign * linear * high).sum(axis=1) for sign in (1, -1))

@@ -7,22 +7,25 @@ import numpy as np
 from robot_export.cpp.int16_quantise import FRACTION, LIMIT, ONE, TO_INPUTS, TO_OUTPUTS, Int16Network
 
 _BLOCK = 256  # patches at a time
-# 2^-f for f in [0, 1) as a polynomial: coefficients in units of 2^-30, highest first; the error is at most 6e-8.
+# Polynomial for 2^-f with f in [0, 1): coefficients in units of 2^-30, highest power first. Its error is at most 6e-8.
 EXP2 = (-1016701, 9888282, -59375904, 257890191, -744256774, 1073741764)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """outputs: float32 [n, k]. clamped: {layer: [number of clamped activations, number of activations]}."""
+    """The result of `predict`.
+
+    outputs: float32 [n, outputs]. clamped: {layer: [number of clamped activations, number of all activations]}.
+    """
 
     outputs: np.ndarray
     clamped: dict[str, list[int]]
 
 
 def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Prediction:
-    """Predicts patches [n, height, width, channels], uint8, or float32 in the same range 0..255.
+    """Computes the outputs for patches X [n, height, width, channels], in uint8 or in float32 with the range 0..255.
 
-    brightness: added to Y, in units of the full range.
+    brightness: a number that is added to Y; 1 is the full range.
     """
     outputs, clamped = [], {layer.name: np.zeros(2, int) for layer in network.layers[:-1]}
     for start in range(0, len(X), _BLOCK):
@@ -44,7 +47,7 @@ def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Pr
 
 
 def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarray:
-    """Converts pixels to int64; floats are rounded to nearest, ties up, and NaN becomes the lowest value."""
+    """Converts pixels to int64. Floats are rounded to nearest (ties upwards), and NaN becomes the lowest value."""
     if X.dtype == np.uint8:
         whole = X.astype(np.int64) << FRACTION
     else:
@@ -57,7 +60,7 @@ def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarr
 
 
 def light(brightness: float) -> int:
-    """Converts a brightness to the unit of pixels; rounds it to 2^-12 of the full range and clamps it to [-4, 4]."""
+    """Rounds a brightness to a multiple of 2^-12, clamps it to [-4, 4] and converts it to the unit of pixels."""
     steps = np.float32(brightness) * np.float32(4096)
     steps = np.float32(min(steps, np.float32(16384)) if steps > -16384 else -16384)
     return (int(np.floor(steps + np.float32(0.5))) * (255 << FRACTION) + 2048) >> 12
@@ -66,7 +69,7 @@ def light(brightness: float) -> int:
 def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
     """Computes a 3x3 convolution and max pooling by 2: [n, side, side, c] -> [n, side / 2, side / 2, outputs].
 
-    float64 is exact here, because all numbers are whole and below 2^53.
+    Float64 arithmetic is exact here, because all numbers are integers below 2^53.
     """
     n, side, _, channels = x.shape
     around = np.pad(x.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -82,7 +85,7 @@ def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
 
 
 def _direct(x: np.ndarray, factors: np.ndarray, size: int) -> np.ndarray:
-    """Computes a convolution of this size without padding or, for size 0, a dense layer."""
+    """Computes a convolution without padding with a kernel of this size or, if the size is 0, a dense layer."""
     if size:
         windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
         x = windows.reshape(*windows.shape[:3], -1)

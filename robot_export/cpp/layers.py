@@ -1,4 +1,4 @@
-"""Generates C++ for all layers in either arithmetic: a function per layer, and the function that calls them."""
+"""Generates C++ code for all layers, in float or int16: one function per layer, and a function that calls them."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ def plan(network: FoldedNetwork, width: int) -> list[Stage]:
 
 
 def functions(widths: Sequence[int], bodies: Callable[[int], list[Lines]]) -> str:
-    """Generates a function per layer for each vector width, the largest first; bodies: width -> lines per function."""
+    """Generates one function per layer for each vector width, largest width first; bodies: width -> function bodies."""
     text = []
     for width in widths:
         text.append(f"#{'if' if width == widths[0] else 'elif'} BALL_WIDTH == {width}")
@@ -26,7 +26,7 @@ def functions(widths: Sequence[int], bodies: Callable[[int], list[Lines]]) -> st
 
 
 def _function(number: int, body: Lines) -> str:
-    """Generates an indented C++ function from `in` to `out`; the last layer's `out` are sums."""
+    """Generates an indented C++ function that computes `out` from `in`; the last layer writes its sums to `out`."""
     depth, lines = 1, []
     for line in body:
         depth -= line.startswith("}")
@@ -37,9 +37,9 @@ def _function(number: int, body: Lines) -> str:
 
 
 def run(stages: list[Stage], outputs: Sequence[str]) -> str:
-    """Generates the function that calls the layers, with all buffers on its stack; the first two maps have a border.
+    """Generates the function that calls the layers. Its buffers are on the stack, and the first two maps have a border.
 
-    stages: from `plan`. outputs: an expression for each output, computed from `sums`.
+    stages: the result of `plan`. outputs: a C++ expression for each output, which uses `sums`.
     """
     first, second, third, fourth, hidden, _ = stages
     sizes = {

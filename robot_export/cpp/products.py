@@ -1,4 +1,4 @@
-"""Generates C++ for sums of products: single broadcast inputs times rows of factors, with all sums in registers."""
+"""Generates C++ code for sums of products: each input times a row of factors, with all sums in registers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from robot_export.cpp.weights import padded
 
 Lines = list[str]
-Pieces = list[tuple[int, int]]  # vectors of a row: (lanes, offset)
-ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # vector width: registers used for sums (the processors have 16, 16 and 32)
+Pieces = list[tuple[int, int]]  # the vectors of a row: (number of lanes, offset)
+ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # {vector width: registers for sums}; processors have 16, 16 or 32 in total
 
 
 @dataclass(frozen=True)
 class Stage:
     """A layer for the code generator.
 
-    number: starts at 1. side: side of its input in pixels. channels, outputs: without padding. slope: LeakyReLU's.
-    width: how many sums the widest vectors hold. group: how many inputs are multiplied at once, 1 in float and 2 in
-    int16. shift: for the sums in int16.
+    number: the number of the layer; the first layer is 1. side: the side of its input in pixels.
+    channels, outputs: the number of input and output channels, without padding. slope: the slope of LeakyReLU.
+    width: the maximum number of sums in a vector. shift: the shift of the sums in int16.
+    group: the number of inputs that are multiplied at once: 1 in float, 2 in int16.
     """
 
     number: int
@@ -40,25 +41,25 @@ class Stage:
 
     @property
     def tiles(self) -> int:
-        """The number of tiles of 2x2 outputs in a row."""
+        """The number of tiles in a row; a tile has 2x2 outputs."""
         return self.side // 2
 
     def sums(self, lanes: int) -> str:
-        """The type of a vector of sums."""
+        """The C++ type of a vector of sums."""
         return f"f{lanes}" if self.group == 1 else f"w{lanes}"
 
     def vector(self, lanes: int) -> str:
-        """The type of a vector of the factors for this many sums."""
+        """The C++ type of a vector with the factors for this number of sums."""
         return f"f{lanes}" if self.group == 1 else f"s{2 * lanes}"
 
     @property
     def block(self) -> int:
-        """How many tiles are computed together: one row, or all if there are few."""
+        """The number of tiles that are computed together: one row, or all tiles if there are few."""
         return self.tiles if self.tiles >= 4 else self.tiles**2
 
 
 def chunks(floats: int, width: int) -> list[tuple[str, Pieces]]:
-    """Divides a row of floats into pieces for the registers: [(opening of a block that starts at o, pieces), ...]."""
+    """Divides a row of floats into blocks that fit into the registers: [(first line of the C++ block, pieces), ...]."""
     most = ACCUMULATORS[width] * width
     whole = floats // most * most
     result = [(f"for (int o = 0; o < {whole}; o += {most}) {{", pieces(most, width))] if whole else []
@@ -68,7 +69,7 @@ def chunks(floats: int, width: int) -> list[tuple[str, Pieces]]:
 
 
 def pieces(floats: int, width: int) -> Pieces:
-    """Divides a row of floats, a multiple of 4, into vectors of at most `width`."""
+    """Divides a row into vectors of at most `width` floats; the number of floats must be a multiple of four."""
     result, offset = [], 0
     while offset < floats:
         lanes = width
@@ -80,7 +81,7 @@ def pieces(floats: int, width: int) -> Pieces:
 
 
 def runs(parts: Pieces) -> list[tuple[int, int, int]]:
-    """[(lanes, offset), ...] -> [(lanes, first offset, end), ...], joining equal lanes."""
+    """Joins neighbouring vectors of the same length: [(lanes, offset), ...] -> [(lanes, first offset, end), ...]."""
     found = []
     for lanes, offset in parts:
         if found and found[-1][0] == lanes:
@@ -91,9 +92,10 @@ def runs(parts: Pieces) -> list[tuple[int, int, int]]:
 
 
 def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> Lines:
-    """Generates a sum over `count` inputs `c`, four at a time; `fresh` if the sums have no value yet.
+    """Generates a sum over the inputs `c` from 0 to `count`, four inputs at a time.
 
-    steps: (number of inputs from c on, fresh) -> the lines that add their products, from `steps`.
+    steps: the result of `steps`: (number of inputs from `c` on, fresh) -> lines that add the products of these inputs.
+    fresh: whether the sums have no value yet.
     """
     whole, start, lines = count // 4 * 4, 4 * fresh, []
     if fresh:
@@ -106,7 +108,7 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
 
 
 def steps(stage: Stage, rows: int, parts: Pieces, sources: int = 1) -> Callable[..., Lines]:
-    """Returns a function that generates steps of a{row}_{offset} += input c of x{row} * u{row % sources}[c][offset...].
+    """Returns a function that generates lines for a{row}_{offset} += x{row}[c] * u{row % sources}[c][offset...].
 
     Each input (in int16, each pair of inputs) is broadcast only once for all its products.
     """

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-# g -> G g G^T turns a 3x3 kernel into the 16 factors of a 4x4 tile: Lavin & Gray, Fast Algorithms for Convolutional
-# Neural Networks, 2016, F(2x2, 3x3).
+# G g G^T are the 16 factors of a 4x4 tile for a 3x3 kernel g: see F(2x2, 3x3) in Lavin & Gray, Fast Algorithms for
+# Convolutional Neural Networks, 2016.
 _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
 def padded(channels: int) -> int:
-    """Rounds a number of channels up to whole vectors of four."""
+    """Rounds a number of channels up to a multiple of four."""
     return -(-channels // 4) * 4
 
 
@@ -19,17 +19,17 @@ def tile_factors(weights: np.ndarray) -> np.ndarray:
 
 
 def pad_last(values: np.ndarray) -> np.ndarray:
-    """Pads the last axis with zeros to whole vectors of four."""
+    """Pads the last axis with zeros to a multiple of four."""
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % 4)])
 
 
 def pad_inputs(values: np.ndarray) -> np.ndarray:
-    """Pads the last axis but one with zeros."""
+    """Pads the second last axis with zeros to a multiple of four."""
     return pad_last(values.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
 def array(name: str, values: np.ndarray, kind: str = "float", macro: str = "") -> str:
-    """Writes a constant C++ array; nine digits represent every float32 exactly. A macro may repeat each value."""
+    """Writes a constant C++ array; nine digits represent every float32 exactly. `macro` is applied to each value."""
     flat = np.asarray(values).ravel()
     words = [literal(value) for value in np.float32(flat)] if kind == "float" else [str(value) for value in flat]
     words = [f"{macro}({word})" for word in words] if macro else words

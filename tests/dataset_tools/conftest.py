@@ -20,13 +20,13 @@ from .annotations import scenes
 
 @pytest.fixture
 def png():
-    """A function that makes a PNG from pixels (or a side length) and text chunks; the default shows no ball."""
+    """A function that makes a PNG from pixels (or a size) and text chunks; by default, the label is "no ball"."""
 
     def make(pixels=20, seed=0, mode=None, labelled=True, **text):
         if isinstance(pixels, int | tuple):
             width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
             generator = np.random.default_rng([seed, width, height])
-            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: patches look different
+            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: patches differ
             pixels = np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
         info = PngImagePlugin.PngInfo()
         for key, value in (text or ({"ball_intersect": 0} if labelled else {})).items():
@@ -55,7 +55,7 @@ def zip_of():
 
 @pytest.fixture
 def naoth(tmp_path, png, zip_of):
-    """A root of 14 logs of both cameras, each with 12 patches: 4 balls, 6 without a ball, 1 partial, 1 ambiguous."""
+    """A root with 14 logs. Each log has 12 patches: 4 balls, 6 without a ball, 1 partial ball and 1 ambiguous patch."""
     root = tmp_path / "naoth"
     for log in range(14):
         files = {}
@@ -75,7 +75,7 @@ def naoth(tmp_path, png, zip_of):
 
 @pytest.fixture
 def devils(tmp_path, png, zip_of):
-    """A Nao Devils zip of 6 recordings with 5 patches each, 2 of them balls."""
+    """A Nao Devils zip file of 6 recordings, each with 5 patches, 2 of which show a ball."""
     files = {}
     for recording in range(6):
         for number in range(5):
@@ -87,7 +87,7 @@ def devils(tmp_path, png, zip_of):
 
 @pytest.fixture
 def tk03(tmp_path):
-    """A TK03 pickle of 6 patches, 4 of them balls; returns its path and the grey values."""
+    """A TK03 pickle of 6 patches, 4 of which show a ball; returns its path and the grey values."""
     generator = np.random.default_rng(9)
     gray = generator.integers(0, 256, (6, 16, 16)).astype(np.uint8)
     images = (gray / 255).astype(np.float32)
@@ -125,7 +125,7 @@ def serve():
 
 @pytest.fixture
 def build(tmp_path, naoth, devils, tk03):
-    """A function that builds into tmp_path / "out" in this process: (task, extra options) -> exit status."""
+    """A function that builds datasets in tmp_path / "out", in this process: (task, extra options) -> exit status."""
 
     def run(task, *more, output=tmp_path / "out", sources=True):
         given = [
@@ -155,5 +155,5 @@ def build(tmp_path, naoth, devils, tk03):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A folder of the drawn pictures of `scenes.SCENES`, without annotations."""
+    """A folder with the drawn pictures of `scenes.SCENES`, without annotations."""
     return scenes.write_pictures(tmp_path / "pictures")

@@ -1,4 +1,4 @@
-"""Finds and loads built files, and waits for conditions."""
+"""Finds and loads built patch files, and waits until a condition is true."""
 
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ def load(output, part, chosen=None):
 
 
 def joined(output, task="classification"):
-    """Returns the patches of all splits of the default family that have a file."""
+    """Returns the patches of the default family, from all splits for which there is a file."""
     chosen = family(task)
     parts = ("train", "validation", "test")
     return concatenate([load(output, part, chosen) for part in parts if (output / chosen.file(part)).exists()])

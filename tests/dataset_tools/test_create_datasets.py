@@ -1,4 +1,4 @@
-"""Both programs called create_datasets.py can be run as scripts, as modules and by their shell scripts."""
+"""Both programs called create_datasets.py can be run as scripts, as modules and through their shell scripts."""
 
 import os
 import subprocess

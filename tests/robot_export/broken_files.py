@@ -9,7 +9,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 
 def crashing(tflite: bytes) -> bytes:
-    """Returns a network with an invalid scale, by which LiteRT divides without checking it."""
+    """Returns a network with an invalid scale. LiteRT divides by this scale without checking it."""
 
     def change(tensors):
         scales = [tensor.quantization.scale for tensor in tensors]

@@ -1,4 +1,4 @@
-"""Exports runs that the tests in this folder share. A test that changes files uses `folder`, which is a copy."""
+"""Exports runs that the tests in this folder share. A test that changes files uses the copy `folder`."""
 
 import shutil
 
@@ -17,7 +17,7 @@ def classifier(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def detector(tmp_path_factory):
-    """Does the same for a detector that takes 32x32 patches with two channels."""
+    """Exports a detector for 32x32 patches with two channels to every format; returns the same as `classifier`."""
     return _delivered(tmp_path_factory.mktemp("detector"), "detector", side=32, channels=2)
 
 
@@ -29,7 +29,7 @@ def delivered(request):
 
 @pytest.fixture
 def folder(classifier, tmp_path):
-    """Copies the classifier's folder."""
+    """Copies the folder of the exported classifier, and returns the copy."""
     return shutil.copytree(classifier[0], tmp_path / "run")
 
 

@@ -72,7 +72,7 @@ def deliver_run(folder, *formats: str) -> Job:
 
 
 def write_model_json(folder, **changes) -> None:
-    """Writes a model.json without exported files, like a stopped run."""
+    """Writes a model.json without exported files, as a stopped run does."""
     given = Input(16, 16, 1, "rows", "Y", True, NORMALISED, 1 / 255, [0.5], "centres")
     cost = {"multiply_accumulates": 1, "parameters": 1, "peak_activation_bytes": 4}
     known = {"target": classifier.TARGET, "threshold": {"keras": 0.5}, "cost": cost, "metrics": {}, "options": None}
@@ -82,7 +82,7 @@ def write_model_json(folder, **changes) -> None:
 
 
 def edit(folder, change) -> None:
-    """Edits model.json with a function that changes its object."""
+    """Edits model.json; `change` is a function that modifies the object in the file."""
     values = json.loads((folder / "model.json").read_text())
     change(values)
     (folder / "model.json").write_text(json.dumps(values))
@@ -99,7 +99,7 @@ def replace_file(folder, name: str, content: bytes, **entry) -> None:
 
 
 def with_code(folder, marker) -> bytes:
-    """Returns the folder's header with added code that runs a command at program start, without warnings."""
+    """Returns the folder's header with additional code, which runs a command when a program starts."""
     text = (folder / "model.h").read_text()
     code = f'#include <cstdint>\n#include <cstdlib>\nint run_ = std::system("touch {marker}");\n'
     return text.replace("#include <cstdint>\n", code, 1).encode()

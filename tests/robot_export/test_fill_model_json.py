@@ -38,7 +38,7 @@ def test_the_input_is_that_of_the_model(channels, words):
     assert given.shape == (32, 32, channels)
     assert given.scale == pytest.approx(1 / 255)
     assert len(given.mean) == channels
-    assert all(0.3 <= mean <= 0.6 for mean in given.mean)  # random_model draws it from this range
+    assert all(0.3 <= mean <= 0.6 for mean in given.mean)  # random_model draws the mean from this range
     np.testing.assert_allclose(-np.ravel(model.get_layer(index=1).offset), given.mean)
     assert words in given.colour
     assert (given.sampling_rule, given.sampling) == ("corners", RULES["corners"])

@@ -25,7 +25,7 @@ def stop(asked: bool):
 
 
 def run_of(folder, export: str, stopped: bool = False):
-    """Makes a run, tracked on a server that cannot be reached, and its job with results of both splits."""
+    """Makes a run that is tracked on an unreachable server, and its export job with the results of both splits."""
     job = make_job(folder, "classifier")
     given = job.source.manifest
     source = dataclasses.replace(job.source, manifest=dataclasses.replace(given, options={"export": export}))
@@ -111,7 +111,7 @@ def test_a_disk_that_fills_at_the_last_file_leaves_the_earlier_export(tmp_path, 
         return {"validation": {"metrics": {"recall": 0.5}, "groups": []}}
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, limits[1]))  # only report.html is larger: 200 slices
+    resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, limits[1]))  # only report.html is larger than this limit
     try:
         with pytest.raises(UserError, match=rf"^{tmp_path}/report\.html cannot be written: File too large"):
             finish_export(job, manifest, evaluate)

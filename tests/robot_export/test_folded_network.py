@@ -1,4 +1,4 @@
-"""Checks that the folded network computes the same as Keras, and that unsupported layers are refused by name."""
+"""Checks that the folded network gives the same outputs as Keras, and that unsupported layers are refused by name."""
 
 import keras
 import numpy as np
@@ -42,7 +42,7 @@ def test_folded_once_and_frozen():
 
 
 def test_models_that_were_saved_or_cloned(tmp_path):
-    """Folds a clone, as for the averaged weights in training, and a model from a file, as for --init."""
+    """Folds a cloned model, as training does for averaged weights, and a model from a file, as --init does."""
     model = random_model(3)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())

@@ -1,4 +1,4 @@
-"""Checks that every format writes a file that takes the input of its layout and computes the same as the model."""
+"""Checks that the file of every format takes the input of its layout and computes the same outputs as the model."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Checks that an untrusted file that breaks its runtime gives one line of error, in limited time and memory."""
+"""Checks that an untrusted file that breaks its runtime gives a one-line error, in limited time and memory."""
 
 import numpy as np
 import pytest

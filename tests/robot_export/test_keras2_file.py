@@ -1,4 +1,4 @@
-"""Reads the Keras 2 file with other code than the code that wrote it."""
+"""Reads the Keras 2 file with code that is independent of the code that wrote it."""
 
 import json
 import os
@@ -26,7 +26,7 @@ MODELS = {
 
 @pytest.fixture(params=MODELS)
 def written(request, tmp_path):
-    """Writes a file; returns it, patches, and the outputs of Keras for these patches."""
+    """Writes a file; returns its path, patches, and the outputs of Keras for these patches."""
     models = [random_model(7, **MODELS[request.param])]
     mix = None
     if request.param == "joint":  # one branch has an additional layer, which affects the order of weights
@@ -86,7 +86,7 @@ numpy.save(sys.argv[3], model(numpy.load(sys.argv[2])).numpy())
 
 @pytest.fixture(scope="session")
 def keras_2(tmp_path_factory):
-    """Downloads Keras 2 to a separate environment, because it conflicts with Keras 3; returns its Python."""
+    """Installs Keras 2 in a separate environment, because it conflicts with Keras 3; returns the path of its Python."""
     if sys.version_info[:2] != (3, 11):
         pytest.skip("TensorFlow 2.15, the last with Keras 2, takes Python 3.11 or older")
     folder = tmp_path_factory.mktemp("keras2")

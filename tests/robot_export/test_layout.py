@@ -1,4 +1,4 @@
-"""Checks for any layout that the input fed to a file and the outputs read from it give our networks' outputs."""
+"""Checks that a file of any layout gives the outputs of our networks, if its input and outputs follow the layout."""
 
 import dataclasses
 
@@ -24,7 +24,7 @@ CASES = [(kind, outputs) for kind, layouts in LAYOUTS.items() for outputs in lay
 
 
 def computed(joint, values) -> np.ndarray:
-    """Computes the outputs of a file with this network for input values."""
+    """Computes the outputs of a file that contains this network, for the given input values."""
     found = np.concatenate([forward(branch, values) for branch in joint.branches], axis=1)
     return found if joint.mix is None else found @ joint.mix.weights + joint.mix.bias
 

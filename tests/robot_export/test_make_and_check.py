@@ -58,7 +58,7 @@ def wrong_order(network):
 
 
 def missing_normalisation(network):
-    """Returns the network with a second convolution that lacks the bias of its batch normalisation."""
+    """Returns the network without the bias that batch normalisation adds to the second convolution."""
     first, second, *rest = network.convolutions
     bare = dataclasses.replace(second, bias=np.zeros_like(second.bias))
     return dataclasses.replace(network, convolutions=(first, bare, *rest))
@@ -108,7 +108,7 @@ def test_an_export_waits_for_another_one_and_removes_what_a_killed_one_left(tmp_
         first = threads.submit(deliver, job, "none", slow)
         assert started.wait(60)
         assert not (tmp_path / ".export.killed").exists()
-        said = io.StringIO()  # capsys may lose what another thread prints while it is read
+        said = io.StringIO()  # reading capsys may lose what another thread prints at that moment
         monkeypatch.setattr(sys, "stderr", said)
         second = threads.submit(deliver, job, "none")
         while "waiting for another export to" not in said.getvalue():

@@ -1,4 +1,4 @@
-"""Tests writing and reading model.json; anything that does not follow the schema gives one line of error."""
+"""Tests writing and reading model.json; anything that does not follow the schema gives a one-line error."""
 
 import dataclasses
 import json
@@ -91,7 +91,7 @@ def test_the_entry_of_a_file_is_found_by_its_name(folder):
     assert (manifest, name) == (model_json.read(folder), "onnx")
     assert model_json.find_entry(folder / "another.onnx") is None
     edit(folder, lambda values: values.pop("cost"))
-    assert model_json.find_entry(folder / "another.onnx") is None  # model.json says nothing about it
+    assert model_json.find_entry(folder / "another.onnx") is None  # model.json does not list this file
     with pytest.raises(UserError, match="'cost' is a required property"):
         model_json.find_entry(folder / "model.onnx")
 

@@ -1,4 +1,4 @@
-"""Checks that ONNX files compute the same as Keras in ONNX Runtime, and that old runtimes can load them."""
+"""Checks that ONNX files compute the same outputs in ONNX Runtime as Keras, and that old runtimes can load them."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ MODELS = {
 
 
 def predicted(path, joint: Joint, X: np.ndarray) -> np.ndarray:
-    """Writes the file for patches of this dtype, and predicts with ONNX Runtime."""
+    """Writes an ONNX file for patches of this dtype, and computes its outputs with ONNX Runtime."""
     onnx_file.write(path, joint, X.dtype.name)
     session = onnxruntime.InferenceSession(path)
     return session.run(["output"], {"patch": X})[0]

@@ -89,10 +89,10 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(of_a_ru
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(other))
     arguments = export_parser("").parse_args([str(run)])
     assert check_arguments(arguments, "detector") is arguments
-    if of_a_run:  # then the default folder does not matter
+    if of_a_run:  # the files go into the run's folder, so the default folder is not needed
         monkeypatch.setattr(os, "access", lambda path, _: Path(path) == run)
         check_arguments(export_parser("").parse_args([str(run)]), "detector")
-    kept = tmp_path if of_a_run else run  # the other folder may be read-only
+    kept = tmp_path if of_a_run else run  # the folder that can be written is not the one that is needed
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) == kept)
     with pytest.raises(UserError, match=rf"no permission to write there\. Received: {run if of_a_run else other}"):
         check_arguments(arguments, "detector")

@@ -1,4 +1,4 @@
-"""Runs `export.py` on the project's models and on others, and with mistakes that users make."""
+"""Runs `export.py` on models of the project, on other models, and with mistakes that users make."""
 
 import json
 import shutil

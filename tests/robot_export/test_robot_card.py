@@ -67,7 +67,7 @@ def test_the_card_says_how_to_put_it_on_the_robot(tmp_path, monkeypatch):
 
 
 def record(told, name: str, kind: str, **given):
-    """Returns the manifest with a file in the layout of this robot, with the mean 0.25 and the threshold 0.625."""
+    """Returns the manifest with a file in this robot's layout; the mean is 0.25, and the threshold is 0.625."""
     robot = ROBOTS[name]
     layout = {"scale": robot.scale, "offset": [-0.25 * robot.subtracts_mean], "columns": robot.columns}
     layout["outputs"] = list(robot.outputs[kind])

@@ -1,4 +1,4 @@
-"""Checks the files for each robot in the layout of its code, and that unsuitable models are refused."""
+"""Checks that each robot gets a file in the layout of its code, and that unsuitable models are refused."""
 
 import dataclasses
 
@@ -76,7 +76,7 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
 
 
 def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
-    """The network expects another layout than its file says."""
+    """The network expects a layout that differs from the layout of its file."""
     original = Layout.network
 
     def upright(layout, *networks):

@@ -23,7 +23,7 @@ NAMES = ("keras", "h5", "float32", "uint8", "onnx", "cpp", "int16")
 
 @pytest.fixture(scope="module", params=NAMES)
 def opened(request, classifier):
-    """Opens a file of the classifier; returns it and the layout of its input."""
+    """Opens a file of the classifier; returns the opened file and its layout."""
     if why := runtimes.missing(FORMATS[request.param].runtime):
         pytest.skip(why)
     folder, _, told = classifier
@@ -34,7 +34,7 @@ def opened(request, classifier):
 def test_it_tells_its_input_and_outputs(opened):
     file, layout = opened
     assert ([*file.shape], file.dtype, file.outputs) == ([16, 16, 1], layout.dtype, 1)
-    assert file.quantised == (None if layout.dtype == "float32" else (1.0, 0))  # a raw byte is its own value
+    assert file.quantised == (None if layout.dtype == "float32" else (1.0, 0))  # raw bytes are the quantised values
 
 
 @pytest.mark.parametrize("count", [0, 1, 12, runtimes.BATCH, runtimes.BATCH + 3])

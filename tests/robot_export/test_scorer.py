@@ -56,7 +56,7 @@ def test_nor_is_one_that_another_format_names(folder, tmp_path):
 
 
 def test_weights_that_lie_beside_a_listed_file_are_not_read(folder):
-    """model.json has only the hash of model.onnx, so the weights are untrusted."""
+    """model.json has only the hash of model.onnx, so weights in another file are untrusted."""
     model = onnx.load_from_string((folder / "model.onnx").read_bytes())
     tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     (folder / "weights").write_bytes(tensor.raw_data)

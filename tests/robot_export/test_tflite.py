@@ -1,4 +1,4 @@
-"""Checks that TFLite files compute the same as Keras, need only old operators, and that int8 files use only int8."""
+"""Checks that TFLite files compute the same as Keras and need only old operators; int8 files use only int8."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from robot_export.folded_network import DenseLayer, Joint, fold
 
 from .models import patches, random_model
 
-# The highest version of each operator in files that TFLite 2.10 and 2.15 loaded when we tried.
+# The highest version of each operator in files that we successfully loaded with TFLite 2.10 and 2.15.
 TFLITE_2_10 = {"QUANTIZE": 1, "DEQUANTIZE": 2, "ADD": 2, "CONV_2D": 3, "MAX_POOL_2D": 2, "LEAKY_RELU": 1}
 TFLITE_2_10 |= {"RESHAPE": 1, "FULLY_CONNECTED": 4, "LOGISTIC": 2}
 MODELS = {"classifier": {}, "detector": {"head": "linear", "side": 32, "channels": 2, "filters": (5, 8, 9, 3)}}

@@ -1,4 +1,4 @@
-"""Checks that `verify.py` runs no code from untrusted folders, reads no file outside, and checks all files."""
+"""Checks that `verify.py` runs no code from untrusted folders, reads no files outside them, and checks all files."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Checks that a file is compared with its entry in model.json and its test vectors, and foreign code is not run."""
+"""Checks that a file is compared with its entry and test vectors in model.json, and that foreign code is not run."""
 
 import numpy as np
 import onnx
@@ -18,12 +18,12 @@ def run_here(folder, name: str, **settings) -> str:
 
 
 def vector_patches(folder) -> np.ndarray:
-    """The patches of the test vectors."""
+    """Returns the patches of the test vectors."""
     return np.array(model_json.read(folder).vectors["patches"], np.uint8).reshape(-1, 16, 16, 1)
 
 
 def with_another_bias(folder) -> None:
-    """Replaces the ONNX file and its hash by those of a model with another bias."""
+    """Replaces the ONNX file and its hash with those of a model with another bias."""
     model = onnx.load(folder / "model.onnx")
     (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
@@ -107,7 +107,7 @@ def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
 
 @pytest.mark.parametrize("place", ["outside", "above", "beside"])
 def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path, place):
-    """model.json has only the hash of model.onnx, so the weights are untrusted."""
+    """model.json has only the hash of model.onnx, so weights in another file are untrusted."""
     model = onnx.load_from_string((folder / "model.onnx").read_bytes())
     tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     for path in (tmp_path / "weights", folder / "weights"):
@@ -138,13 +138,13 @@ def test_broken_test_vectors_give_one_line(folder, change, words):
 
 
 def test_each_format_has_its_own_input(folder):
-    """The common input in model.json is only for people; each file has its own."""
+    """The common input in model.json is only for people; each file has its own input."""
     edit(folder, lambda values: values["input"].update(mean=[0.1], normalised=True))
     assert run_here(folder, "uint8").startswith("unchanged")
 
 
 def test_a_folder_from_before_november_2026(folder):
-    """In such a folder, entries have no layout, so the layout follows from other fields."""
+    """In such a folder, entries have no layout, so the layout is derived from other fields."""
     edit(folder, lambda values: [entry.pop("layout") for entry in values["forms"].values()])
     for name in ("keras", "h5", "uint8", "onnx"):
         assert run_here(folder, name).startswith("unchanged")

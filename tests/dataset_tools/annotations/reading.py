@@ -9,7 +9,7 @@ BALL = [("ball", 100, 80, 130, 110)]
 
 
 def read(path, pictures=None, kind=None, **classes):
-    """Returns all records by name, and everything that was skipped as {name: reason}."""
+    """Returns all records as {name: record}, and everything that was skipped as {name: reason}."""
     items = list(recognise.records(recognise.recognise(path, kind, pictures), Classes.of(**classes)))
     skipped = {item.name: item.reason for item in items if isinstance(item, Skipped)}
     return {item.name: item for item in items if isinstance(item, Record)}, skipped

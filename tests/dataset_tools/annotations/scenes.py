@@ -134,7 +134,7 @@ def varint(value):
 
 
 def message(**fields):
-    """Encodes a protobuf message from f1=..., f2=..., which are bytes or int."""
+    """Encodes a protobuf message; f1=... is the value of field 1, in bytes or as an int."""
     out = b""
     for key, value in fields.items():
         number = int(key[1:])
@@ -146,7 +146,7 @@ def message(**fields):
 
 
 def entry(frame, name, payload):
-    """Returns a message of a NaoTH log with its header."""
+    """Returns the bytes of a message in a NaoTH log, including the header."""
     return struct.pack("<i", frame) + name.encode() + b"\0" + struct.pack("<i", len(payload)) + payload
 
 

@@ -1,4 +1,4 @@
-"""COCO files may have missing pictures, no boxes or invalid boxes. Reading them takes little memory."""
+"""COCO files may have missing pictures, no boxes or invalid boxes. Even large files are read with little memory."""
 
 import json
 import tracemalloc
@@ -93,4 +93,4 @@ def test_a_hundred_thousand_coco_annotations_take_little_memory(folder, tmp_path
             assert len(item.boxes) == 50_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 40 << 20  # the whole file as Python objects would take three times as much
+    assert peak < 40 << 20  # all objects of the file together would take up three times as much memory

@@ -1,4 +1,4 @@
-"""Each name in the annotations leads to one picture. A name that does not is skipped, with the reason."""
+"""Each name in the annotations leads to one picture. A name with no or several pictures is skipped with a reason."""
 
 import json
 
@@ -28,7 +28,7 @@ def test_the_same_name_in_two_folders(tmp_path):
 def test_names_with_spaces_and_umlauts(tmp_path):
     names = {"Spiel 1/Töre ~ ä.png": BALL}
     folder = scenes.write_pictures(tmp_path / "pictures", names)
-    apart = {"Spiel 1/To\u0308re ~ a\u0308.png": BALL}  # decomposed Unicode, as macOS writes names
+    apart = {"Spiel 1/To\u0308re ~ a\u0308.png": BALL}  # decomposed Unicode, which macOS uses in file names
     for boxes in (names, apart):
         records, skipped = read(scenes.coco(tmp_path, boxes), folder)
         assert len(records) == 1, skipped

@@ -1,4 +1,4 @@
-"""JSON that is read in parts gives the same values. Files that are not JSON are refused in one line."""
+"""JSON that is read in parts gives the same values as JSON that is read whole. Invalid files give a one-line error."""
 
 import json
 

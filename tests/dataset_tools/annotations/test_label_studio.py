@@ -40,7 +40,7 @@ def test_label_studio_takes_the_newest_annotation(folder, tmp_path):
 def test_label_studio_shapes(folder, tmp_path):
     task = scenes.label_studio_task(0, "a.png", BALL * 4)
     square, ellipse, polygon, unlabelled = task["annotations"][0]["result"]
-    square["value"] |= {"rotation": 90.0}  # clockwise, around the top left corner
+    square["value"] |= {"rotation": 90.0}  # a rotation is clockwise, around the top left corner
     ellipse |= {"type": "ellipselabels"}
     ellipse["value"] = {"x": 50, "y": 50, "radiusX": 5, "radiusY": 10, "ellipselabels": ["ball"]}
     polygon["value"] = {"points": [[10, 10], [20, 10], [15, 30]], "polygonlabels": ["nao"]}

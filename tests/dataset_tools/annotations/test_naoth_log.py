@@ -198,6 +198,6 @@ def test_a_folder_without_a_file_of_the_given_format_gets_one_line(kind, tmp_pat
 
 def test_a_group_in_the_place_of_a_number_is_passed_over():
     low, high = scenes.message(f1=1, f2=1), scenes.message(f1=9, f2=9)
-    group = bytes([3 << 3 | 3, 3 << 3 | 4])  # the bytes that start and end a group
+    group = bytes([3 << 3 | 3, 3 << 3 | 4])  # the bytes that start and end a protobuf group
     (found,) = naoth_log.candidates(scenes.message(f1=scenes.message(f1=low, f2=high, f5=bytes(64)) + group))
     assert found.box == (1, 1, 9, 9)

@@ -56,7 +56,7 @@ def test_b_alls_with_another_layout_is_refused(tmp_path):
         file["negatives/data"] = h5py.ExternalLink("a.hdf5", "negatives/data")
     with pytest.raises(UserError, match=r"not stored in the file itself"):
         run(tmp_path / "c.hdf5", "--output", tmp_path / "out")
-    with h5py.File(tmp_path / "c.hdf5", "a") as file:  # the whole group is in another file
+    with h5py.File(tmp_path / "c.hdf5", "a") as file:  # now the whole group is stored in another file
         del file["negatives"]
         file["negatives"] = h5py.ExternalLink("a.hdf5", "negatives")
     with pytest.raises(UserError, match=r"not stored in the file itself"):

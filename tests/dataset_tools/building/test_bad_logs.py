@@ -11,7 +11,7 @@ RED = "\x1b[31m"
 
 
 def spoiled(path, find, replace):
-    """Replaces bytes after the last occurrence of `find` in a zip."""
+    """Replaces the bytes after the last occurrence of `find` in a zip file."""
     content = bytearray(path.read_bytes())
     at = content.rindex(find) + len(find)
     content[at : at + len(replace)] = replace
@@ -20,7 +20,7 @@ def spoiled(path, find, replace):
 
 @pytest.fixture
 def bad_logs(naoth, png, zip_of):
-    """A root with 14 good logs and one bad log of every kind."""
+    """A root folder with 14 good logs, and with one bad log of every kind."""
     top = naoth / "top"
     for name, content in {
         "flat": header_only(0, 0),
@@ -31,7 +31,7 @@ def bad_logs(naoth, png, zip_of):
     }.items():
         zip_of(top / f"{name}.zip", {"a.png": content})
     offset = zip_of(top / "offset.zip", {"a.png": png(20)})
-    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # a directory with a wrong size
+    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # the zip file's directory has a wrong size
     zip_of(top / "method.zip", {"a.png": png(20)})
     spoiled(top / "method.zip", b"PK\1\2", struct.pack("<HHHH", 20, 20, 0, 99))
     spoiled(zip_of(top / "large.zip", {"a.png": png(20)}), b"PK\5\6", struct.pack("<HHHHL", 0, 0, 1, 1, 1 << 31))

@@ -1,4 +1,4 @@
-"""The files of a family contain the patches that its name promises, each in one split and one file of an origin."""
+"""The files of a family contain the patches that its name promises; each patch is in only one split."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ CIRCLE = (0.4, 0.5, 0.5)
 
 @pytest.fixture
 def store(tmp_path):
-    """Patches of all origins and cameras with all kinds of labels; the position of two thirds of them is known."""
+    """Patches of all origins and cameras with all kinds of labels; two thirds of them have a known ball position."""
     generator = np.random.default_rng(0)
     batches = []
     for seed, origin in enumerate(ORIGINS):

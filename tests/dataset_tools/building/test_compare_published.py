@@ -1,4 +1,4 @@
-"""Local families are compared with published ones, file by file."""
+"""Local families are compared with the published families, file by file."""
 
 from common.archive.download_errors import Unreachable
 from dataset_tools.building import compare_published
@@ -10,7 +10,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
     assert build("classification") == 0
     published = tmp_path / "published"
     build("classification", output=published)
-    killed = tmp_path / "out" / ".published-killed" / "in_use.lock"  # left over from an earlier comparison
+    killed = tmp_path / "out" / ".published-killed" / "in_use.lock"  # left behind by an earlier comparison
     killed.parent.mkdir()
     killed.touch()
     with serve(published) as url:
@@ -20,7 +20,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
         assert check("--camera", "combined", "top") == 1
         assert "not built here" in capsys.readouterr().out
         damaged = published / family().file("train")
-        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # the published SHA256SUMS did not change
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # the published SHA256SUMS still has the old hash
         assert check() == 1
         assert "differs  other bytes: train_ball_no_ball_X_y.h5\n" in capsys.readouterr().out
         build("classification", "--seed", 1)

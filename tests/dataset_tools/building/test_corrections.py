@@ -1,4 +1,4 @@
-"""--drop and --relabel apply lists by source or, for older files, by digest; ambiguous entries are rejected."""
+"""--drop and --relabel find listed patches by source or, for older files, by digest, and reject ambiguous entries."""
 
 import json
 

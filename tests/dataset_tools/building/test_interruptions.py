@@ -1,4 +1,4 @@
-"""Builds may be interrupted or killed at any moment, by a signal to all their processes as a terminal sends it."""
+"""A build may be interrupted or killed at any moment. Like a terminal, the tests send a signal to all its processes."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from ..helpers import ROOT, contents, wait_for
 
 
 def start_build(output, naoth, *more):
-    """Starts a build with two processes in its own process group, as a terminal does."""
+    """Starts a build with two workers in a process group of its own, as a terminal does."""
     command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
     command += ["--origins", "naoth", "--jobs", "2", "--output-dir", output, *more]
     pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -40,7 +40,7 @@ def test_ctrl_c_while_everything_is_imported_is_one_line(tmp_path, naoth):
         return any("forkserver" in Path(f"/proc/{child}/cmdline").read_text() for child in children)
 
     wait_for(server_is_there, process)
-    os.killpg(process.pid, signal.SIGINT)  # the signal also reaches the fork server, which is still importing
+    os.killpg(process.pid, signal.SIGINT)  # the signal also reaches the fork server, which is still importing modules
     assert process.communicate(timeout=60) == ("", "interrupted\n")
     assert process.returncode == 130
 
@@ -51,7 +51,7 @@ def test_a_killed_build_leaves_the_previous_files_and_no_processes(tmp_path, nao
     process = start_build(tmp_path / "out", naoth, "--seed", "1")
     wait_for(lambda: any(path.stat().st_size for path in tmp_path.glob("out/classification/.build-*/16.u8")), process)
     process.kill()
-    process.communicate(timeout=60)  # returns when the last process that holds the pipe has ended, workers included
+    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, also the workers
     after = contents(tmp_path / "out")
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]

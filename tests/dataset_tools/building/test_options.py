@@ -1,4 +1,4 @@
-"""The command line of create_datasets is checked before anything heavy loads."""
+"""The command line of create_datasets is checked before any large library is imported."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""Splits keep each recording and each game together and balance balls, regardless of what else is built."""
+"""Splits keep recordings and games together and balance the balls, and they do not depend on what else is built."""
 
 import numpy as np
 import pytest
@@ -57,12 +57,12 @@ def test_recordings_are_linked_by_several_duplicates(links, together):
     groups = recording_splits._linked(counts, {("a", "c"): links, ("b", "elsewhere"): 99})
     assert (("a", "c") in groups) == together
     large = dict.fromkeys("ab", (1000, 0))
-    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]  # fewer than one percent of the patches
+    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]  # 9 duplicates are fewer than 1 %
     assert recording_splits._linked(large, {("a", "b"): 10}) == [("a", "b")]
 
 
 def naoth(balls=0.9, more=()):
-    """Makes 600 patches of 30 recordings, every third patch with a ball, and adds patches with other overlaps."""
+    """Makes 600 patches of 30 recordings, a third of them with a ball, and adds the patches in `more`."""
     recordings = [f"log{index % 30:02d}" for index in range(600)]
     ball = [balls if index // 30 % 3 == 0 else 0.0 for index in range(600)]
     return batch([*recordings, *(name for name, _ in more)], ball=[*ball, *(overlap for _, overlap in more)])
@@ -85,7 +85,7 @@ def test_the_split_of_naoth_recordings_depends_on_nothing_else(tmp_path):
     devils = batch([f"game {index % 5}" for index in range(50)], origin="devils", ball=0.9)
     others = split(tmp_path / "others", batch([""] * 9, origin="tk03"), devils, naoth(more=partial))
     assert {name: side for name, side in others.items() if name in alone} == alone
-    assert "" not in others  # so all TK03 patches are in the training split
+    assert "" not in others  # TK03 has no recordings, so all its patches are in the training split
     assert {others[f"game {index}"] for index in range(5)} >= {TRAIN, TEST}
     assert split(tmp_path / "seed", naoth(), seed=1) != alone
 

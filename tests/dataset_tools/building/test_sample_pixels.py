@@ -31,7 +31,7 @@ def slow_positions(side, size, method):
 
 
 def slow_patch(rgb, size, chroma, method="centres"):
-    """Converts to YUV422 at full size pixel by pixel, then samples, then interleaves."""
+    """Converts a patch to YUV422 at full size, pixel by pixel, and then samples its pixels and interleaves U and V."""
     height, width, _ = rgb.shape
     ycbcr = [[one_pixel(rgb[row, column]) for column in range(width)] for row in range(height)]
     result = np.zeros((size, size, 2 if chroma else 1), np.uint8)
@@ -82,12 +82,12 @@ def test_area_is_the_mean_of_the_pixels_that_a_cell_covers(shape, size):
 
 
 def test_area_keeps_pictures_without_colour():
-    gray = np.full((20, 20), 77, np.uint32)  # no colour, because the highest byte is 0
+    gray = np.full((20, 20), 77, np.uint32)  # a highest byte of 0 means that the picture has no colour
     assert np.array_equal(average(gray, 16), np.full(256, 77))
 
 
 def test_positions_by_hand():
-    # 40 pixels, 16 cells of 2.5: the centres 1.25, 3.75, 6.25, ... plus 0.5, rounded down
+    # 16 cells of 2.5 pixels each: 0.5 is added to the centres 1.25, 3.75, 6.25, ..., and the sums are rounded down
     assert positions(40, 16).tolist() == [1, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 29, 31, 34, 36, 39]
     assert positions(40, 16, "corners").tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37]
     assert positions(16, 16).tolist() == [*range(1, 16), 15]

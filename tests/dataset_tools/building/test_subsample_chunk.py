@@ -54,7 +54,7 @@ def test_a_patch_does_not_depend_on_its_neighbours_or_on_what_else_is_made(chunk
         assert all(np.array_equal(alone.pixels[size][0], whole.pixels[size][index]) for size in plan.sizes)
     for other in (Plan((32,), False, method), Plan((16,), True, method)):
         part = decode(chunk(pictures), other)
-        assert same(part.columns, whole.columns)  # so that duplicates and splits do not depend on the plan
+        assert same(part.columns, whole.columns)  # otherwise, duplicates and splits would depend on the plan
         (size,) = other.sizes
         assert np.array_equal(part.pixels[size], whole.pixels[size][..., : 1 + other.chroma])
 

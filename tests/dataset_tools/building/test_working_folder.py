@@ -14,8 +14,8 @@ def test_leftovers_of_a_killed_build_are_removed_but_files_in_use_are_not(tmp_pa
     folder = tmp_path / "out"
     for name in (".build-killed", ".build-used", ".build-young"):
         (folder / name / "files").mkdir(parents=True)
-    (folder / ".build-killed" / "in_use.lock").touch()  # its process took the lock and has ended
-    (folder / ".build-empty").mkdir()  # its process was killed before it took the lock
+    (folder / ".build-killed" / "in_use.lock").touch()  # the process that made the folder took the lock and has ended
+    (folder / ".build-empty").mkdir()  # the process that made the folder was killed before it took the lock
     for name in (".build-killed", ".build-used", ".build-empty"):
         os.utime(folder / name, (0, 0))
     with FileLock(folder / ".build-used" / "in_use.lock"):
@@ -50,7 +50,7 @@ def test_a_new_parent_folder_stays_only_if_the_work_succeeds(tmp_path):
 
 
 def test_folders_of_other_programs_are_left_alone(tmp_path):
-    """`--output-dir out` makes `.out-*`; a person may have an old `.out-backup` beside it."""
+    """`--output-dir out` makes folders named `.out-*`; a user may have a folder `.out-backup` in the same place."""
     kept = [tmp_path / name / "data.txt" for name in (".out-backup", ".other-")]
     ours = tmp_path / ".out-killed" / "in_use.lock"
     for path in (*kept, ours):

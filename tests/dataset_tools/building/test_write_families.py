@@ -56,7 +56,7 @@ def test_means_are_those_of_the_pixels_however_many(channels):
 
 
 def written(folder, task, count, **change):
-    """Writes a family of `count` patches of NaoTH and TK03 to folder/unfinished; returns the files and the store."""
+    """Writes a family of `count` patches from each of two origins to folder/unfinished; returns the store and files."""
     plan = Plan((16, 32), True, "centres")
     recordings, ball = [f"log {k % 9}" for k in range(count)], {"ball": 0.9, "circle": (0.4, 0.5, 0.5)}
     (folder / "store").mkdir(parents=True, exist_ok=True)

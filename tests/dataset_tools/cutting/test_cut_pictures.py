@@ -1,4 +1,4 @@
-"""Every picture is cut once, into the archive of its recording and camera, up to the limits."""
+"""Every picture is cut once, into the archive of its recording and camera, up to the maximum numbers of patches."""
 
 import pytest
 

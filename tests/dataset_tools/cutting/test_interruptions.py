@@ -1,4 +1,4 @@
-"""If cutting is interrupted, killed or out of disk space, nothing is lost, and no partial files are left."""
+"""If cutting is interrupted or killed, or if the disk is full, no archive is lost and no partial file is left."""
 
 import os
 import resource
@@ -27,7 +27,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture
 def started(tmp_path, source):
-    """Starts a run over existing archives and waits until it has written a part of its first archive."""
+    """Starts a run that replaces existing archives, and waits until it has written a part of its first archive."""
     out = tmp_path / "out"
     few = scenes.yolo(
         scenes.write_pictures(tmp_path / "pictures", {"game0-1.png": NAMES["game0-000.png"]}), {"game0-1.png": []}
@@ -56,7 +56,7 @@ def test_an_interrupted_run_keeps_the_existing_archives(started, number, status)
 def test_the_next_run_removes_the_leftovers_of_a_killed_one(started, source):
     process, out, before = started
     process.kill()
-    process.communicate(timeout=60)  # returns when the last process that holds the pipe has ended, workers included
+    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, also the workers
     after = contents(out)
     assert {name: after[name] for name in before} == before
     assert [name for name in after if name.startswith(".cut-")]
@@ -68,7 +68,7 @@ def test_a_full_disk_gives_one_line_and_changes_nothing(tmp_path, source, capsys
     command = [str(source), "--output", str(tmp_path), "--jobs", "1"]
     assert cut.main([*command, "--every", "50"]) == 0
     before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))  # larger files fail, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))  # larger files cannot be written, as on a full disk
     try:
         assert run_main(lambda: cut.main([*command, "--replace"])) == 2
     finally:

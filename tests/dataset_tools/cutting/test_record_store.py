@@ -1,4 +1,4 @@
-"""Records are stored on disk, so that memory hardly grows with their number."""
+"""Records are stored on disk, so the memory hardly grows with the number of records."""
 
 import os
 import subprocess
@@ -52,4 +52,4 @@ def test_a_million_annotations_are_cut_in_little_memory(tmp_path):
     assert status == 0
     assert used.ru_maxrss < 300 << (
         20 if sys.platform == "darwin" else 10
-    )  # ru_maxrss is in bytes on macOS, in kB elsewhere; NumPy and other libraries take about 60 MB
+    )  # ru_maxrss is in bytes on macOS and in kB on other systems; NumPy and other libraries take about 60 MB

@@ -1,4 +1,4 @@
-"""Each fingerprint of a patch depends on exactly what it should."""
+"""Each fingerprint depends on the intended properties of a patch, and on nothing else."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_small_takes_the_brightness_of_inputs_of_both_sizes():
     assert np.array_equal(hashes.small(colours), luma)
     assert np.array_equal(hashes.small(colours.repeat(2, 1).repeat(2, 2)), luma)
     corners = np.zeros((1, 32, 32, 1), np.uint8)
-    corners[0, :2, :2] = [[[255], [255]], [[255], [254]]]  # their sum does not fit into a byte
+    corners[0, :2, :2] = [[[255], [255]], [[255], [254]]]  # the sum of these four values does not fit into a byte
     assert hashes.small(corners)[0, 0, 0] == 254
     assert hashes.small(corners).sum() == 254
 

@@ -1,4 +1,4 @@
-"""The leak report counts the duplicates across the split and draws them."""
+"""The leak report counts the duplicates between splits and draws them."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ patches = st.integers(2, 12).flatmap(
 @given(patches)
 def test_a_patch_leaks_if_it_is_used_and_has_a_used_duplicate_in_an_earlier_split(drawn):
     side, used, edges = drawn
-    edges += [(b, a) for a, b in edges]  # each pair in both directions, as `duplicates.find` returns them
+    edges += [(b, a) for a, b in edges]  # each pair is listed in both directions, as in the result of `duplicates.find`
     found = report.across(pairs_of(edges, exact=range(0, len(edges), 3)), np.array(side), np.array(used))
     shares = [0.0]
     for (first, second), line in zip(((0, 1), (0, 2), (1, 2)), found.lines, strict=True):

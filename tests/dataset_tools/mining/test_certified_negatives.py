@@ -1,4 +1,4 @@
-"""False alarms in pictures whose balls are all known become negatives that touch no ball."""
+"""A false alarm becomes a negative if all balls in its picture are known and it touches none of them."""
 
 import json
 import zipfile
@@ -67,7 +67,7 @@ def test_annotated_pictures_count_if_every_ball_has_a_box_and_others_if_the_user
 
 @pytest.fixture
 def alarm(tmp_path):
-    """A function that makes a false alarm at a given box of a picture."""
+    """A function that makes a false alarm with the given box in a picture."""
     scenes.picture(1).save(tmp_path / "game-1.png")
 
     def make(*box, camera="top", recording="game", name="game-1.png"):
@@ -80,7 +80,7 @@ def alarm(tmp_path):
 def test_negatives_are_patches_of_their_recording_that_builds_can_read(tmp_path, alarm):
     root = tmp_path / "root"
     alarms = [alarm(10, 20, 50, 60), alarm(100, 20, 130, 50, camera=""), alarm(5, 5, 25, 25, camera="bottom")]
-    alarms.append(alarm(0, 0, 30, 31))  # not square: the border is cut off at the picture's edge
+    alarms.append(alarm(0, 0, 30, 31))  # not square, because its border is cut off at the picture's edge
     assert write_negatives(root, alarms) == 3
     assert {path.relative_to(root).as_posix() for path in root.rglob("*.zip")} == {
         "top/game-false-alarms.zip",

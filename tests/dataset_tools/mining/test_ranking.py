@@ -1,4 +1,4 @@
-"""The candidates that a model is least sure of come first. Few are from the same second of a log; no two are alike."""
+"""The candidates that a model is least sure of come first. Few are from the same second, and all look different."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The table, the sheet and the tasks of mining show the same choices in the same order."""
+"""Mining writes a table, a sheet and tasks; all three show the same patches in the same order."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from tests.dataset_tools.annotations import scenes
 
 @pytest.fixture
 def choices(tmp_path):
-    """Two candidates from one picture, one from another, and a patch from a patch file."""
+    """Two candidates from one picture, a third candidate from another picture, and a patch from a patch file."""
     made = []
     for name in ("a-1.png", "a-2.png"):
         scenes.picture(len(made)).save(tmp_path / name)

@@ -7,7 +7,7 @@ from dataset_tools.scanning import candidates
 
 
 def field(balls, seed=0, width=320, height=240):
-    """Draws the brightness of a field with balls (x, y, radius), which are bright discs with a dark spot."""
+    """Draws a grey picture of a field with balls (x, y, radius); each ball is a bright disc with a dark spot."""
     luma = np.random.default_rng(seed).normal(80, 4, (height, width))
     row, column = np.mgrid[:height, :width] + 0.5
     for x, y, radius in balls:

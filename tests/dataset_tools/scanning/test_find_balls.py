@@ -1,4 +1,4 @@
-"""The balls of a picture are the candidates with a score at or above the threshold, each ball once."""
+"""Candidates with a score at or above the threshold become balls, and each ball is reported once."""
 
 from types import SimpleNamespace
 
@@ -47,7 +47,7 @@ def test_circles_come_from_the_detector_or_from_the_model_itself():
 
     wanted = [[16, 30, 34], [16, 220, 130]]
     assert balls_of(found(), SCORES, 0.5, locate, 1.25)[0].tolist() == wanted
-    assert asked == [3]  # only the candidates above the threshold
+    assert asked == [3]  # the detector is called only for the candidates above the threshold
     answers = np.concatenate([SCORES, fractions], axis=1)
     assert balls_of(found(), answers, 0.5, None, 1.25)[0].tolist() == wanted
 

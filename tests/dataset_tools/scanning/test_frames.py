@@ -18,7 +18,7 @@ from tests.tiny import classification_file
 
 
 def told(*sources):
-    """Returns name, camera, recording and frame of each picture, and the reason for everything that was skipped."""
+    """Returns the name, camera, recording and frame of each picture, and the reasons for all skipped pictures."""
     items = list(frames(sources))
     records = [item for item in items if isinstance(item, Record)]
     skipped = [item.reason for item in items if isinstance(item, Skipped)]
@@ -27,7 +27,7 @@ def told(*sources):
 
 @pytest.fixture
 def game(tmp_path):
-    """A folder of empty files, some of them with the names of pictures."""
+    """A folder of empty files, some of which have the names of pictures."""
     folder = tmp_path / "game 1"
     for name in ("top/b-10.png", "top/b-9.JPG", "bottom/a-1.png", "notes.txt", "x.ppm"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

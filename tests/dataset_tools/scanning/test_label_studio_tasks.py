@@ -34,7 +34,7 @@ def test_pictures_of_the_same_name_in_different_files_have_different_names():
 
 @pytest.fixture
 def tasks(tmp_path):
-    """A function that makes one task for each (circles, scores), and returns what was written."""
+    """A function that writes a task for each pair (circles, scores), and returns the content of tasks.json."""
     Image.new("RGB", (320, 240), "green").save(tmp_path / "a-1.jpg", quality=90)
     record = Record("a-1.jpg", (), False, None, tmp_path / "a-1.jpg", recording="a")
 

@@ -39,7 +39,7 @@ def test_after_an_error_nothing_is_left(tmp_path, error):
 
 @pytest.fixture
 def balls(tmp_path):
-    """Ten pictures, of which every second shows two balls, and a file with three patches, one of them a ball."""
+    """Ten pictures, five of which show two balls, and a file with three patches, one of which is a ball."""
     results = []
     for number in range(10):
         path = tmp_path / f"a-{number}.png"
@@ -79,7 +79,7 @@ def test_the_files_agree_with_each_other(tmp_path, balls, drawn):
     tasks = json.loads((folder / "label_studio" / "tasks.json").read_text(encoding="utf-8"))
     assert len(tasks) == len(pictures)
     with Image.open(folder / "sheet.png") as sheet:
-        assert sheet.height > 200  # the eleven balls take two rows
+        assert sheet.height > 200  # the eleven balls fill two rows of the sheet
 
 
 def test_without_a_ball_there_are_all_files_too(tmp_path):

@@ -30,7 +30,7 @@ def game(tmp_path_factory):
     for number in range(7):
         scenes.picture(number).save(folder / f"{number}.png")
     (folder / "3.png").write_bytes(b"no picture")
-    Image.fromarray(np.full((240, 320, 3), 99, np.uint8)).save(folder / "5.png")  # flat, so it has no candidates
+    Image.fromarray(np.full((240, 320, 3), 99, np.uint8)).save(folder / "5.png")  # a flat picture has no candidates
     return folder
 
 
@@ -53,7 +53,7 @@ def test_every_picture_has_the_outputs_of_its_candidates(game, monkeypatch, batc
         assert found.size == (320, 240)
     assert sum(batches) == 5 * PLAN.most
     assert len(batches) == (1 if batch == 4096 else 2)
-    assert max(batches) < batch + 4 * PLAN.most  # the limit is exceeded by less than one task of 4 pictures
+    assert max(batches) < batch + 4 * PLAN.most  # a batch may contain the candidates of a few pictures more
 
 
 def test_candidates_are_cut_out_at_their_boxes(game):

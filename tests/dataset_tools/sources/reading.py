@@ -6,7 +6,7 @@ from dataset_tools.sources.patch_sources import Patch, Skipped, naoth_chunks, re
 
 
 def everything(chunks):
-    """Returns all patches of some chunks, and everything that was skipped."""
+    """Returns all patches of the given chunks, and everything that was skipped."""
     items = []
     for chunk in chunks:
         items += [chunk] if isinstance(chunk, Skipped) else list(read(chunk, hashlib.sha256()))

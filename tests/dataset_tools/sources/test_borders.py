@@ -1,4 +1,4 @@
-"""Borders are added as the public exporter adds them; the ball's shift is found if the box allows only one."""
+"""Borders are added as in the public exporter; the shift of the ball is found if the box allows only one shift."""
 
 import math
 
@@ -12,7 +12,7 @@ from dataset_tools.sources.labels import facts_from_text
 
 
 def exported(left, top, side, border):
-    """Does what the public exporter does: returns the box with border, and the offset of the patch without border."""
+    """Imitates the public exporter: returns the box with its border, and the offset of the patch within the box."""
     right, bottom, x, y = left + side, top + side, 0, 0
     if left - border > 0:
         left, x = left - border, border
@@ -44,7 +44,7 @@ def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, 
     if width < 1 or height < 1:
         return
     found = facts(box, border, x, y, 7).circle
-    # All patches that the exporter would give this box; if their shifts differ, the shift is unknown.
+    # Finds the shifts of all patches for which the exporter gives this box. If they differ, the shift is unknown.
     left, top = patch[:2]
     sources = {
         shift
@@ -79,12 +79,12 @@ def test_nearly_all_positions_are_known():
     ("patch", "moved"),
     [
         ((100, 100, 40), (10, 10)),  # in the middle: moved in both directions
-        ((5, 100, 40), (0, 10)),  # at the left edge: moved only in y, so the box is higher than wide
+        ((5, 100, 40), (0, 10)),  # at the left edge: moved only in y, so the box is higher than it is wide
         ((100, 5, 40), (10, 0)),
         ((595, 100, 40), (10, 10)),  # cut off at the right
         ((595, 435, 40), (10, 10)),  # cut off at the right and the bottom
-        ((5, 5, 40), None),  # 40x40: from a patch of 40 that was not moved, or of 30 that was moved in x and y
-        ((5, 435, 40), None),  # 40x40: from 40, not moved in x but cut off below, or from 30, moved in x and y
+        ((5, 5, 40), None),  # a patch of 40x40 that was not moved, or a patch of 30x30 that was moved
+        ((5, 435, 40), None),  # a patch of 40x40 that was cut off below, or a patch of 30x30 that was moved
     ],
 )
 def test_positions_computed_by_hand(patch, moved):

@@ -70,7 +70,7 @@ def test_pixels_in_many_chunks():
 @given(st.data())
 def test_one_wrong_bit_is_detected(data):
     content = bytearray(png(noise(8, 8), ball_intersect="0.75"))
-    position = data.draw(st.integers(8, len(content) - 13))  # errors in the signature and IEND have other messages
+    position = data.draw(st.integers(8, len(content) - 13))  # errors in the signature or in IEND give other messages
     content[position] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(Refused, match="damaged PNG"):
         decode_png(bytes(content))

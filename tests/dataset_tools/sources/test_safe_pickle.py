@@ -16,7 +16,7 @@ from ..helpers import ROOT
 
 
 class Runs:
-    """An object whose pickle calls a function."""
+    """An object whose pickle calls a function when it is loaded."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -26,7 +26,7 @@ class Runs:
 
 
 def dotted(module, name):
-    """Makes a pickle (protocol 4) that asks for an attribute of an allowed name."""
+    """Makes a pickle (protocol 4) that asks for `name` in `module`; `name` may contain dots."""
     text = b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name))
     return b"\x80\x04" + text + b"\x93."
 

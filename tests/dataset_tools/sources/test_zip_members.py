@@ -1,4 +1,4 @@
-"""Members of a zip have the same content as with zipfile, and hostile zips do no harm."""
+"""Members of a zip file have the same content as with the zipfile module, and hostile zip files do no harm."""
 
 import struct
 import subprocess
@@ -37,7 +37,7 @@ def patched(path, find, replace):
 def test_bombs(tmp_path, zip_of):
     zip_of(tmp_path / "top" / "honest.zip", {"1.png": bytes(5 << 20)}, zipfile.ZIP_DEFLATED)
     liar = zip_of(tmp_path / "top" / "liar.zip", {"1.png": bytes(3 << 20)}, zipfile.ZIP_DEFLATED)
-    patched(liar, struct.pack("<L", 3 << 20), struct.pack("<L", 100))  # claims 100 bytes but contains 3 MB
+    patched(liar, struct.pack("<L", 3 << 20), struct.pack("<L", 100))  # it claims to have 100 bytes but has 3 MB
     assert reasons(tmp_path) == ["larger than 4 MB unpacked", "damaged in the zip"]
 
 
@@ -73,7 +73,7 @@ def test_every_member_at_an_impossible_offset_is_skipped(tmp_path, png, zip_of):
         patches, skipped = everything(naoth_chunks(tmp_path, 0))
         assert [item.reason for item in skipped] in (["damaged in the zip"], ["not a readable zip file"])
         assert len(patches) in (0, 1)
-    # If the directory claims to start later than it does, every member seems to start before the file does.
+    # If the directory claims to start later than it does, every member seems to start before the start of the file.
     end = content.index(b"PK\5\6")
     start = struct.unpack_from("<L", content, end + 16)[0]
     path.write_bytes(content[: end + 16] + struct.pack("<L", start + 300) + content[end + 20 :])
@@ -84,7 +84,7 @@ def test_every_member_at_an_impossible_offset_is_skipped(tmp_path, png, zip_of):
 
 def test_a_directory_larger_than_memory_is_not_read(tmp_path, png, zip_of):
     path = zip_of(tmp_path / "log.zip", {"a.png": png(20)})
-    with path.open("r+b") as file:  # a sparse file: a directory of 4 GB takes a few kB of disk
+    with path.open("r+b") as file:  # a sparse file: a directory of 3 GB takes up a few kB on disk
         content = file.read()
         end = content.index(b"PK\5\6")
         file.seek(3 << 30)

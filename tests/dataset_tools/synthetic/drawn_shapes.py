@@ -28,7 +28,7 @@ def check(draw, n=200):
 
 
 def painted(table, **where):
-    """Paints the shapes on grey ground, in the middle of the patch: float32 [n, 64, 64]."""
+    """Paints the shapes on a grey background, in the middle of the patch: float32 [n, 64, 64]."""
     image = np.full((len(table), 3, CANVAS.side, CANVAS.side), 0.3, np.float32)
     paint(image, place(table.copy(), **where) if where else table, CANVAS)
     assert np.isfinite(image).all()

@@ -52,7 +52,7 @@ def test_target_describes_the_disc(radius, x, y, side):
 def test_the_ball_has_twelve_black_pentagons():
     flat = np.random.default_rng(0).normal(size=(200_000, 3))
     black, margin = ball.panels(flat / np.linalg.norm(flat, axis=1, keepdims=True))
-    # solid angle of a pentagon of the truncated icosahedron: 12 of them cover 28.4 % of the faces' area
+    # In a truncated icosahedron, the 12 pentagons cover 28.4 % of the surface.
     assert black.mean() == pytest.approx(0.284, abs=0.02)
     assert margin.min() >= 0
     assert ball.panels(ball.pentagon_axes())[0].all()
@@ -67,7 +67,7 @@ def test_look_up_finds_the_texel_of_each_direction():
     side = ball.MAP_SIDE
     points = ball.octahedral_points(side).reshape(1, -1, 3).transpose(0, 2, 1).astype(np.float32)
     shown = ball.look_up(points, np.array([9])).reshape(side, side)
-    assert (shown == ball.atlas()[9]).mean() > 0.995  # at the folds, rounding may select a neighbouring texel
+    assert (shown == ball.atlas()[9]).mean() > 0.995  # at the folds of the map, rounding may select a neighbour
 
 
 def test_rotations_are_orthogonal():
@@ -81,8 +81,8 @@ def test_the_atlas_has_every_pattern_as_a_share_of_paint():
     assert maps.shape == (ball.PATTERNS, ball.MAP_SIDE, ball.MAP_SIDE)
     assert 0 <= maps.min() < maps.max() <= 1
     shares = maps.mean((1, 2))
-    assert (shares > 0.05).all()  # each pattern has dark paint,
-    assert (shares < 0.8).all()  # but is not black
+    assert (shares > 0.05).all()  # each pattern has some dark paint
+    assert (shares < 0.8).all()  # no pattern is almost entirely black
     assert len({one.tobytes() for one in maps}) == ball.PATTERNS
 
 

@@ -1,4 +1,4 @@
-"""Robots and people are valid, different shapes around the origin."""
+"""Robots and people are drawn as valid shapes around the origin, and they differ from each other."""
 
 import numpy as np
 import pytest

@@ -32,12 +32,12 @@ def test_point_sampling_follows_the_robots_rule(side, size):
 
 
 def test_expose_reads_the_image_at_the_sampled_pixels():
-    canvas, side = Canvas(48, 8), 48  # one canvas pixel per camera pixel, so the sampled values are pixels
+    canvas, side = Canvas(48, 8), 48  # one canvas pixel per camera pixel, so each sample is one canvas pixel
     at = np.arange(canvas.side)
     image = (1 + np.sin(2 * np.pi * 3 * at / 64)[None, :] * np.cos(2 * np.pi * 2 * at / 64)[:, None])[None, None]
     out = camera.expose(image.astype(np.float32), plain_optics(1, side), canvas, 16)[0, 0]
     index = camera.sample_indices(np.array([side]), 16)[0] + canvas.margin
-    loss = np.sinc(3 / 64) * np.sinc(2 / 64)  # contrast of the wave after averaging over a pixel's area
+    loss = np.sinc(3 / 64) * np.sinc(2 / 64)  # the contrast that is left after averaging over a pixel's area
     assert out == pytest.approx(1 + (image[0, 0][np.ix_(index, index)] - 1) * loss, abs=1e-4)
 
 

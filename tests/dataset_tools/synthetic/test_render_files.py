@@ -1,4 +1,4 @@
-"""The synthetic dataset always has the same bytes and disjoint splits; many processes render it only once."""
+"""The synthetic dataset always has the same bytes and disjoint splits; of many processes, only one renders it."""
 
 import hashlib
 import subprocess
@@ -62,7 +62,7 @@ def test_two_channels_and_32_pixels(tmp_path):
     patches = read_patches(path, "detection")
     assert patches.X.shape == (COUNTS["validation"], 32, 32, 2)
     assert patches.X[..., 1].std() > 1
-    assert 100 < patches.X[..., 1].mean() < 150  # around 128, the neutral value
+    assert 100 < patches.X[..., 1].mean() < 150  # close to 128, the neutral value
 
 
 def test_targets_are_plausible(tmp_path):

@@ -19,7 +19,7 @@ NOTHING = SimpleNamespace(input_scale=1.0, input_offset=[0.0], input_columns=Fal
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Writes a classifier, a larger one, a detector, a file with both, and a run with a threshold."""
+    """Writes a classifier, a classifier for larger patches, a detector, a file with both models, and a run."""
     folder = tmp_path_factory.mktemp("models")
     models = {"ball": random_model(1), "large": random_model(2, side=32), "circle": random_model(3, head="linear")}
     for name, model in models.items():
@@ -55,7 +55,7 @@ def test_a_file_with_both_models_answers_for_either_kind(files, name, outputs):
 
 def test_patches_are_read_in_blocks(files):
     class Stored:
-        """Pixels in a file; reading more than a block of them at once is an error."""
+        """Imitates pixels in a file; it is an error to read more than one block of pixels at once."""
 
         shape = (2 * BLOCK + 3, 16, 16, 1)
 

@@ -1,4 +1,4 @@
-"""Checks that the differences of two models are paired and signed, and shown only if the recordings agree."""
+"""Checks that the difference of two models is paired, has the right sign, and counts only if the recordings agree."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ MEASURES = (Measure("accuracy", 1, 100, " %", 1), Measure("error", -1))
 
 
 def subject():
-    """Makes two simple measures: the fraction of outputs above 0.5, and the mean distance from 1."""
+    """Makes a subject with two simple metrics: the fraction of outputs above 0.5, and the mean distance from 1."""
 
     def measure(patches, answers, threshold):
         right = answers[:, 0] > 0.5

@@ -9,7 +9,7 @@ import pytest
 COMPILERS = ("g++", "clang++")
 LEVELS = ("-O0", "-O2", "-O3", "-Os")
 TARGETS = ("silvermont", "native", "x86-64-v3")
-PORTABLE = "-DPORTABLE"  # no GNU extensions, no vectors
+PORTABLE = "-DPORTABLE"  # without GNU extensions and without vectors
 SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 NEON = "aarch64-linux-gnu-g++"
 QEMU = ("qemu-aarch64",)
@@ -47,7 +47,7 @@ OTHERS = [
     *(Build(compiler, ("-O2", "-g", "-march=silvermont"), VALGRIND) for compiler in COMPILERS),
 ]
 SSSE3 = Build("g++", ("-O2", "-mssse3"))
-FEW = {  # for the fast suite: every compiler and every vector width once
+FEW = {  # for the fast tests: they use every compiler and every vector width
     "classifier": [Build("g++", ("-O1", "-march=silvermont")), Build("clang++", ("-O1", "-march=native"))],
     "detector": [
         Build("g++", ("-O1", "-march=native")),

@@ -23,26 +23,26 @@ MODELS = {
 
 
 def write_float(folder, network: FoldedNetwork, X, **settings):
-    """Writes a header whose test vectors are these patches; returns its path."""
+    """Writes a float header whose test vectors are these patches; returns its path."""
     path = folder / "model.h"
     write_header(path, network, About("ball_test", X, forward(network, X), **settings))
     return path
 
 
 def write_int16(folder, network: FoldedNetwork, X, calibration=None):
-    """Writes a header; returns its path and the quantised network. By default, `calibration` is half of X."""
+    """Writes an int16 header; returns its path and the quantised network. By default, `calibration` is half of X."""
     whole, path = quantised(network, X[::2] if calibration is None else calibration), folder / "model_int16.h"
     path.write_text(text(network, whole, int16_about("ball_test", X, 0.5)))
     return path, whole
 
 
 def int16_about(name: str, X, threshold: float | None) -> About:
-    """Describes a header; the expected outputs are zeros, because int16 headers compare with the reference instead."""
+    """Describes an int16 header. Its expected outputs are zeros, because `text` replaces them."""
     return About(name, X[:8], np.zeros((8, 1)), threshold)
 
 
 def quantised(network: FoldedNetwork, X) -> Int16Network:
-    """Quantises the network to int16, with the ranges of these patches."""
+    """Quantises a network to int16; the ranges of its activations are measured on these patches."""
     return quantise(network, measure(network, X))
 
 

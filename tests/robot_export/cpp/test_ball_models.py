@@ -1,4 +1,4 @@
-"""Tests the code that robot programmers copy: the headers for both models, also for NaoTH, and docs/cpp_header.md."""
+"""Tests the code that robot programmers copy: headers for both models, the header for NaoTH, and docs/cpp_header.md."""
 
 import platform
 import re
@@ -26,7 +26,7 @@ FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", 
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory):
-    """Makes a folder with the headers as in docs/cpp_header.md; returns it, patches, and both networks."""
+    """Makes a folder with the headers as in docs/cpp_header.md; returns the folder, patches, and both networks."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copy(PARTS / "ball_models.h", folder)
     X, networks = patches(3, 40, (16, 16, 1)), []
@@ -58,13 +58,13 @@ def test_both_models_behind_one_interface(robot, tmp_path):
         if start:
             assert np.any(found[:, 0] < start)
             assert np.any(found[:, 0] >= start)
-            wanted[found[:, 0] < start, 1:] = 0.5  # for these, the detector is not called
+            wanted[found[:, 0] < start, 1:] = 0.5  # for these patches, the detector is not called
         np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5, err_msg=str(command))
 
 
 @pytest.mark.parametrize(("offset", "threshold"), [(0.0, "theirs"), (0.1, "theirs"), (0.0, "own")])
 def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
-    """Uses declarations like NaoTH's, written for this test: pixels of five bytes, column by column."""
+    """Uses declarations that resemble those of NaoTH: a pixel has five bytes, and pixels are stored by column."""
     folder, X, (classifier, detector) = robot
     shutil.copy(PARTS / "naoth_finder.h", tmp_path)
     (tmp_path / "AbstractCNNClassifier.h").touch()
@@ -83,7 +83,7 @@ def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
 
 
 def test_two_models_in_two_source_files_can_share_a_binary(robot, tmp_path):
-    """The source files have different flags, so the linker must not merge any part of a header."""
+    """The source files are compiled with different flags, so the linker must not merge any part of a header."""
     folder, X, (classifier, detector) = robot
     for name, network in (("ball_first", classifier), ("ball_second", detector)):
         about = About(name, X[:8], forward(network, X[:8]), 0.5 if name == "ball_first" else None)
@@ -96,7 +96,7 @@ def test_two_models_in_two_source_files_can_share_a_binary(robot, tmp_path):
         (tmp_path / f"{name}.cpp").write_text(code.format(name))
         objects.append(compiled(folder, tmp_path / f"{name}.cpp", tmp_path / f"{name}.o", "-c", "-I", tmp_path, *flags))
         said = subprocess.run(["nm", "-C", objects[-1]], capture_output=True, text=True, check=True).stdout
-        assert not re.findall(r"^\w+ [VW] .*ball.*$", said, re.MULTILINE)  # the linker merges weak symbols
+        assert not re.findall(r"^\w+ [VW] .*ball.*$", said, re.MULTILINE)  # the linker would merge weak symbols
     (tmp_path / "main.cpp").write_text("bool one();\nbool two();\nint main() { return one() && two() ? 0 : 1; }\n")
     subprocess.run([compiled(folder, tmp_path / "main.cpp", tmp_path / "program", *objects)], check=True)
 

@@ -1,4 +1,4 @@
-"""Checks that the int16 header has the same functions as the float header, no warnings, and an exact self test."""
+"""Checks that the int16 header works like the float header, gives no warnings, and has an exact self test."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-
 
 @needs_compiler
 def test_it_can_replace_the_float_header(tmp_path):
-    """Calls classifier and detector through ball_models.h, with the same names as for float headers."""
+    """Calls the classifier and the detector through ball_models.h, by the same names as in float headers."""
     X, wanted = patches(3, 40, (16, 16, 1)), []
     shutil.copy(PARTS / "ball_models.h", tmp_path)
     for name, head in (("ball_classifier", "sigmoid"), ("ball_detector", "linear")):

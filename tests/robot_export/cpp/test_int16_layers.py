@@ -27,7 +27,7 @@ def test_every_function_gives_the_bits_of_the_reference(tmp_path, name, build):
 @needs_compiler
 @pytest.mark.parametrize("slope", [0.0, 1.0])
 def test_other_slopes(tmp_path, slope):
-    """With a slope above 0.25, values can be below the lower limit, so they must be clamped, too."""
+    """With a slope above 0.25, activations can be below the lower limit, so low values must be clamped, too."""
     network = fold(random_model(7))
     convolutions = tuple(replace(layer, slope=slope) for layer in network.convolutions)
     network = replace(

@@ -17,7 +17,7 @@ from .headers import MODELS, quantised
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_ranges_are_those_of_the_activations_in_keras(name):
-    """A layer's activations are the inputs of the next layer; those of the last convolution are flattened first."""
+    """A layer's activations are the inputs of the next layer. Those of the last convolution are flattened first."""
     model = random_model(7, **MODELS[name])
     X = patches(1, 40, model.input_shape[1:])
     inputs = [model.get_layer(layer).input for layer in ("conv2", "conv3", "conv4", "flatten", model.layers[-1].name)]
@@ -50,7 +50,7 @@ def test_pixels_keep_room_for_a_brightness():
 
 
 def test_the_factors_are_the_weights_in_the_units_of_a_layer():
-    """Checks the dense layer: units of its inputs and outputs, and the half for rounding the shift in the bias."""
+    """Checks that the factors of the dense layer are its weights times a constant, and as large as int16 allows."""
     network = fold(random_model(7))
     whole = quantised(network, patches(1, 30, network.input_shape))
     hidden, weights = whole.layers[4], network.dense[0].weights
@@ -70,7 +70,7 @@ def test_a_bias_contains_the_half_that_rounds_the_shift_to_nearest():
 
 @pytest.mark.parametrize("kernel", ["trained", "corner", "equal"])
 def test_ranges_that_are_too_small_for_the_weights_are_widened(kernel):
-    """All values fit, whether a single factor or the sum of all weights limits them."""
+    """All values fit, no matter whether a single factor or the sum of all factors would overflow first."""
     network = fold(random_model(7, channels=2))
     first, *others = network.convolutions
     if kernel != "trained":

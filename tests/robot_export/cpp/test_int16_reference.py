@@ -1,4 +1,4 @@
-"""Checks that the int16 reference is close to float, and how it handles brightness, clamping and the sigmoid."""
+"""Checks that the int16 reference is close to the float network, also in its brightness, clamping and sigmoid."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def test_the_outputs_are_close_to_those_in_float(name):
 
 def test_many_patches_give_the_same_as_single_ones():
     network = fold(random_model(7))
-    X = patches(1, 300, network.input_shape)  # more than the reference computes at once
+    X = patches(1, 300, network.input_shape)  # more patches than the reference computes at once
     whole = quantised(network, X[:30])
     every, parts = predict(whole, X), [predict(whole, X[start : start + 100]) for start in (0, 100, 200)]
     np.testing.assert_array_equal(every.outputs, np.concatenate([part.outputs for part in parts]))

@@ -61,7 +61,7 @@ def test_no_undefined_behaviour_in_any_function(tmp_path, member, build):
 
 
 def drawn(seed: int):
-    """Draws a random model of both projects; the smallest and largest sizes are drawn more often than others."""
+    """Makes a random classifier or detector; the smallest and the largest sizes are drawn more often than others."""
     rng = np.random.default_rng(seed)
     filters = tuple(int(rng.choice([1, 70, rng.integers(1, 71), rng.integers(1, 20)])) for _ in range(4))
     dense = int(rng.choice([1, 200, rng.integers(1, 201)]))
@@ -71,7 +71,7 @@ def drawn(seed: int):
 
 
 def any_build(seed: int) -> Build:
-    """Chooses another compiler and target for each model; every twentieth model is compiled for NEON."""
+    """Chooses each model's compiler and target in turn; every twentieth model is compiled for NEON."""
     builds = [Build(compiler, ("-O1", f"-march={target}")) for target in (*TARGETS, "x86-64") for compiler in COMPILERS]
     return Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]
 
@@ -86,7 +86,7 @@ def test_random_members_of_the_families(tmp_path, start):
         header = write_float(tmp_path, fold(model), X[:8])
         program = Program(header, tmp_path, build.compiler, build.flags, build.launcher)
         answers = model(X.astype(np.float32)).numpy()
-        assert program.self_test() < 1e-5 * max(1, np.abs(answers).max())  # seven significant digits; outputs reach 26
+        assert program.self_test() < 1e-5 * max(1, np.abs(answers).max())  # float32 has seven digits; outputs reach 26
         for mode in ("bytes", "columns", "many"):
             check(program, X, answers, mode)
 

@@ -19,7 +19,7 @@ def test_channels_are_padded_to_vectors_of_four_with_zeros():
 
 
 def test_the_factors_of_a_kernel():
-    """Checks the formula G g G^T for a kernel with only its middle weight, and for one with equal weights."""
+    """Checks the formula G g G^T for a kernel with a single weight in the middle, and for one with equal weights."""
     middle = np.zeros((3, 3, 1, 1), np.float32)
     middle[1, 1] = 4
     factors = tile_factors(middle)
