@@ -1,7 +1,7 @@
 """Defines the names of the archive's dataset families.
 
-A family is a set of files with the same stem, `D_CAMERA_SxS`, one file per split. Its patches have the same colour,
-cut, border, camera and size.
+A family is a set of files with the same stem, `D_CAMERA_SxS`, one file per split. Its patches all have the
+same colour, cut, border, camera and size.
 """
 
 import difflib
@@ -24,7 +24,7 @@ SYNTHETIC = "synthetic"
 
 @dataclass(frozen=True)
 class Family:
-    """One family of dataset files; `border` and `size` are pixels of the square patches."""
+    """One family of dataset files; the patches are square, and `border` and `size` are in pixels."""
 
     task: str
     colour: str
@@ -50,13 +50,13 @@ class Family:
 
     @property
     def short_name(self) -> str:
-        """Differences from the team's default, then camera and size: `combined 16x16`, `uv border10 top 32x32`."""
+        """What differs from the default, then camera and size, as in `combined 16x16` or `uv border10 top 32x32`."""
         unusual = ["uv" * (self.channels == 2), self.patch_type.removeprefix("legacy"), f"border{self.border}"]
         unusual = [word for word in unusual if word not in ("", "border0")]
         return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])
 
     def file(self, part: str) -> str:
-        """Returns the path, in the archive, of the file for a split or an origin."""
+        """Returns the path of one file of the family in the archive; `part` is a split or an origin."""
         return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
 
 

@@ -1,7 +1,7 @@
 """Checks the chunks of an HDF5 dataset before HDF5 unpacks them.
 
-HDF5 1.14 and 2.0 trust a chunk's content. If it unpacks to less than a chunk, the rest is what happened to be in this
-process's memory; if it unpacks to more, HDF5 allocates that much. So each chunk is unpacked here once, with a limit.
+HDF5 1.14 and 2.0 trust a chunk's content. If it unpacks to too little, the rest is whatever was in this process's
+memory; if it unpacks to too much, HDF5 allocates memory for all of it. So each chunk is checked here first.
 """
 
 import zlib
@@ -21,7 +21,7 @@ CHECKSUM_BYTES = 4  # added by fletcher32
 def check_layout(dataset: h5py.h5d.DatasetID, name: str) -> None:
     """Raises a UserError for unknown filters, missing chunks, or chunks that are too large for the dataset.
 
-    Nothing is unpacked; `name` is for messages.
+    Nothing is unpacked. `name` describes the dataset in messages.
     """
     filters, chunk, item = _filters(dataset), dataset.get_create_plist().get_chunk(), dataset.get_type().get_size()
     once = len(set(filters)) == len(filters) and not {DEFLATE, LZF} <= set(filters)
@@ -84,7 +84,7 @@ def _unpacked_length(raw: bytes, filters: list[int], limit: int) -> int:
 
 
 def _lzf_length(packed: bytes) -> int:
-    """Computes the unpacked size of an LZF stream in bytes from its tokens: literals, or copies of earlier bytes."""
+    """Computes the unpacked size of an LZF stream, in bytes, from its tokens (literals and copies of earlier bytes)."""
     length = at = 0
     while at < len(packed):
         token = packed[at]

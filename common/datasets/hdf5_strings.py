@@ -1,7 +1,7 @@
 """Reads strings of variable length from untrusted HDF5 files.
 
-HDF5 stores such strings in heaps, and HDF5 1.14 and 2.0 trust these: reading a damaged heap may never end, and a string
-takes as much memory as it claims to need.
+HDF5 stores such strings in heaps. HDF5 1.14 and 2.0 do not check the heaps: reading a damaged heap may never end, and a
+string takes as much memory as it claims to need.
 """
 
 import mmap
@@ -13,19 +13,19 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-NAME_BYTES_MAX = 1024  # for the name of a recording, camera or origin
+NAME_BYTES_MAX = 1024  # maximum length of the name of a recording, camera or origin
 NAMES_AT_ONCE = 8192
 LITTLE_BYTES = 1 << 27
-SIGNATURE = b"GCOL\x01\0\0\0"  # marks the start of a collection of objects, with its version
+SIGNATURE = b"GCOL\x01\0\0\0"  # the first bytes of a collection of objects; they include its version
 ALIGNED = 8  # bytes
 
 
 def check_heaps(path: Path, file: h5py.File) -> None:
-    """Walks through every heap of an open file as HDF5 does; raises a ValueError if a step leads backwards or out.
+    """Walks through every heap as HDF5 does; raises a ValueError if a step leads backwards or out of the heap.
 
-    HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
+    See the HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
     """
-    header = ALIGNED + file.id.get_create_plist().get_sizes()[1]  # bytes of a length field, from the superblock
+    header = ALIGNED + file.id.get_create_plist().get_sizes()[1]  # the superblock says how long a length field is
     with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         start = content.find(SIGNATURE)
         while start >= 0:
@@ -55,10 +55,10 @@ def read_strings(dataset: h5py.Dataset, target: np.ndarray, start: int) -> None:
 
 @contextmanager
 def little_memory() -> Iterator[None]:
-    """Limits what this process may allocate while HDF5 reads strings of variable length.
+    """Limits the memory that this process may allocate while HDF5 reads strings of variable length.
 
     HDF5 allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they exist,
-    and any number of strings may refer to the same bytes. Without /proc, there is no limit.
+    and any number of strings may refer to the same bytes. On systems without /proc, no limit is set.
     """
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

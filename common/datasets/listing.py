@@ -8,7 +8,7 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
 UNKNOWN = "only the default family and cached files are listed, but --dataset also takes other families"
-BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the archive, it shows only the cache
+BRIEF = Patience(attempts=2)  # two tries are enough: if the archive does not answer, the list shows only cached files
 
 
 def list_datasets(task: str, options: TrainingOptions, patience: Patience = BRIEF) -> str:

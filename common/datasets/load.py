@@ -29,7 +29,7 @@ class Splits:
     train: Patches
     validation: Patches
     test: Patches | None
-    names: dict[str, str]  # a name for each split; they differ if the user named single files
+    names: dict[str, str]  # the dataset's name for each split; the names differ if the user chose single files
     origin: dict[str, str]  # where each split came from
     substituted: bool  # whether synthetic patches replace the default family
 
@@ -48,7 +48,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     Raises:
         UserError: a dataset or file does not exist or cannot be used.
     """
-    before = read_config(Path(options.resume)) if options.resume else {}  # the run keeps its substituted dataset
+    before = read_config(Path(options.resume)) if options.resume else {}  # a resumed run keeps its synthetic patches
     selection = resolve(task, options, synthetic, before.get("substituted", False))
     files = dict(selection.files)
     if before and "test" not in before["datasets"]:  # there was no test file when this run began
@@ -77,7 +77,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         raise UserError(f"--mean takes one brightness per channel, here {channels}. Received: {given}.")
     if options.dry_run:
         parts = {split: _sample(part, options.seed) for split, part in parts.items()}
-    concatenate([part.take([0]) for part in parts.values()])  # raises an error unless all have the same size and colour
+    concatenate([part.take([0]) for part in parts.values()])  # raises an error if the splits differ in size or colour
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     train, validation, test = (parts.get(split) for split in ("train", "validation", "test"))
@@ -85,7 +85,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
 
 
 def _check_classes(train: Patches) -> None:
-    """Refuses training on one class: the network would only learn to predict that class, with an excellent loss."""
+    """Refuses to train on one class: the network would only learn to predict that class, with an excellent loss."""
     balls = int((train.y > 0.5).sum())
     if balls in (0, len(train)):
         raise UserError(
@@ -100,14 +100,14 @@ def _sample(patches: Patches, seed: int) -> Patches:
 
 
 def read_files(paths: Sequence[Path], task: str) -> tuple[Patches, list[str] | None]:
-    """Reads patch files to score together; also returns each patch's file name, or None if there is only one file."""
+    """Reads patch files that are scored together, and each patch's file name (None if there is only one file)."""
     patches = stored_patches(paths, task)
     names = [name for name, n in zip(_told_apart(paths), patches.X.lengths, strict=True) for _ in range(n)]
     return patches, names if len(paths) > 1 else None
 
 
 def _told_apart(paths: Sequence[Path]) -> list[str]:
-    """Returns the names of files; if some are equal, their paths below the common folder instead."""
+    """Returns the names of files; if some names are equal, returns the paths below the files' common folder instead."""
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
         top = os.path.commonpath([path.absolute().parent for path in paths])

@@ -8,18 +8,18 @@ from common.datasets.hdf5_column import check_room
 from common.datasets.safe_hdf5 import SafeFile, open_hdf5
 from common.errors import UserError
 
-KEYS = ("recording", "camera", "origin")  # newer files have one string of each per patch
+KEYS = ("recording", "camera", "origin")  # newer files have these columns, with one string per patch
 # All columns except X and y, with the kinds of their NumPy types; only the newest files have `side` and `source`.
 COLUMNS = {**dict.fromkeys(KEYS, "SO"), "side": "fiu", "source": "SO"}
 SIDES = (16, 32)  # pixels; the networks of this repository are built for these two sizes
 CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels are within 0.02..1.014
 RADIUS_MAX = 1.0  # fraction of the patch; real labels are within 0.3..0.55
 ORDER_MIN = 30  # fewer labels do not reveal the order of the columns
-ORDER_SIGMAS = 5.0  # by how many standard errors the centres must exceed the suspected radius
+ORDER_SIGMAS = 5.0  # the centres must exceed the suspected radius by this many standard errors
 
 
 def open_file(path: Path, task: str | None = None) -> SafeFile:
-    """Opens a patch file for a task (None: either), and refuses it if keys, shapes or types are wrong.
+    """Opens a patch file for a task (None means either task), and refuses it if keys, shapes or types are wrong.
 
     Reads no values. Checks that all columns except X fit into memory. The caller closes the file.
     """
@@ -88,9 +88,9 @@ def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
 def column_order(y: np.ndarray, path: Path) -> None:
     """Refuses detection labels that look like [x, y, radius] or [x, radius, y].
 
-    Balls lie around the middle of their patch, so both centres have a mean near 0.5 and vary; the radius is smaller
-    (about 0.4 without a border) and varies less. A file is refused only if all of this clearly shows that the radius is
-    not in the first column, so that few labels, or an unusual but valid file, never cause an error.
+    Balls lie around the middle of their patch, so both columns of the centre have a mean near 0.5 and vary. The
+    radius is smaller (about 0.4 without a border) and varies less. A file is refused only if its labels clearly show
+    that the radius is not in the first column. A file with few labels, or an unusual but valid file, is never refused.
     """
     if len(y) < ORDER_MIN:
         return

@@ -29,9 +29,9 @@ class Patches:
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
     recording, camera, origin: str [n] each, or None if the file does not contain them.
     side: float32 [n], pixels of the patch in the camera picture, NaN where unknown; or None.
-    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As str, it would outgrow X.
+    source: bytes [n], UTF-8, archive and member of each patch (unique); or None. As str, it would be larger than X.
     files: names of the files that the patches were read from.
-    sampling: how the patches were sampled, a key of `common.datasets.sampling_rules.RULES`; None if a file lacks it.
+    sampling: how the patches were sampled, a key of `common.datasets.sampling_rules.RULES`; None if it is unknown.
     """
 
     X: np.ndarray
@@ -54,7 +54,7 @@ class Patches:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 (hex) of X, y, recording and camera; it does not depend on the file's compression and types."""
+        """The sha256 (hex) of X, y, recording and camera; it does not depend on the file's compression or types."""
         digest = hashlib.sha256(f"{self.task} {self.X.shape}".encode())
         for start in range(0, len(self), BLOCK):  # in blocks, because a contiguous copy could need as much memory as X
             digest.update(np.ascontiguousarray(self.X[start : start + BLOCK]))
@@ -85,7 +85,7 @@ def task_of(path: Path | str) -> str:
 
 
 def stored_patches(paths: Sequence[Path], task: str, check_order: bool = True) -> Patches:
-    """Joins the patches of several files in order; reads and checks labels and names, but pixels only when used.
+    """Joins the patches of several files in order. Labels and names are read and checked now, pixels only when used.
 
     Labels and names take about 30 bytes per patch; `source` is left out.
 
@@ -116,7 +116,7 @@ def _stored(path: Path, task: str, check_order: bool) -> Patches:
 
 
 def _names(column: Column) -> np.ndarray:
-    """Reads strings as an array of objects: equal strings share one object, because there are few different ones."""
+    """Reads strings as an array of objects. Equal strings share one object, because there are few different strings."""
     names, decoded = np.empty(len(column), object), {}
     for start in range(0, len(names), BLOCK):
         values = column.read(start, start + BLOCK).tolist()

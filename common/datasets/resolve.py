@@ -42,8 +42,8 @@ def resolve(
 ) -> Selection:
     """Finds the files to train on: single files, a dataset given by name, or the team's default family.
 
-    Synthetic patches, made by `synthetic`, replace the default family in two cases: the user chose no dataset, the
-    default training file is not cached, and the archive cannot be reached; or the resumed run began with synthetic
+    Synthetic patches, made by `synthetic`, replace the default family in two cases: (1) The user chose no dataset, the
+    default training file is not cached, and the archive cannot be reached. (2) The resumed run began with synthetic
     patches (`substituted`).
 
     Raises:
@@ -100,7 +100,7 @@ def _bring_if_there(family: Family, options: TrainingOptions, patience: Patience
     target = options.data_root / name
     note, source = sibling(target, "absent"), address(options.archive_url, name)
     noted, age = False, 0.0
-    with suppress(OSError, ValueError):  # something else may have this name
+    with suppress(OSError, ValueError):  # a folder or a damaged file may have this name
         noted = read_inside(note.parent, note.name, 1 << 16) == source.encode()
         age = time.time() - note.stat().st_mtime
     if noted and not target.is_file() and age < ASK_AGAIN_S:
@@ -127,7 +127,7 @@ def check_download(family: Family, path: Path) -> None:
 
 
 def check_names(task: str, options: TrainingOptions) -> None:
-    """Refuses missing files, a file that is given twice and unknown names, without contacting the archive."""
+    """Refuses missing files, files that are given twice, and unknown names, without contacting the archive."""
     splits = {"--data-train": options.data_train, "--data-val": options.data_val, "--data-test": options.data_test}
     for name, paths in splits.items():
         check_files(paths, name)
@@ -137,7 +137,7 @@ def check_names(task: str, options: TrainingOptions) -> None:
 
 
 def joined_name(paths: Sequence[Path]) -> str:
-    """Returns a name for a split's files: the first file's name and the number of further files; "" without files."""
+    """Returns a name for a split's files: the first file's name, and how many more there are; "" if there are none."""
     more = f"+{len(paths) - 1}" if len(paths) > 1 else ""
     return paths[0].stem + more if paths else ""
 

@@ -60,7 +60,7 @@ def open_hdf5(path: Path, keys: Sequence[str]) -> SafeFile:
     Missing keys are left out. The caller closes the file.
 
     Raises:
-        UserError: the file does not exist, is not readable, is being written, is not HDF5, or lacks its values.
+        UserError: the file does not exist, is not readable, is being written, is not HDF5, or is incomplete.
     """
     with readable(path):
         file = _open(path)
@@ -159,7 +159,7 @@ def _refuse(name: str, received: str) -> None:
 
 
 def _value(file: h5py.File, attribute: h5py.h5a.AttrID) -> object:
-    """Returns a number, a string or a short list of them, or a note that says why it is not shown."""
+    """Returns the attribute's number, string or short list; or a note that says why the value is not shown."""
     space = attribute.get_space()
     count = prod(space.shape) if space.get_simple_extent_type() == h5py.h5s.SIMPLE else 1
     shown = isinstance(attribute.get_type(), SHOWN) and space.get_simple_extent_type() != h5py.h5s.NULL

@@ -9,13 +9,13 @@ RULES = {
     "area": "mean of the pixels under each cell, weighted by the fraction of each that it covers",
     "naoth": "like centres, but not clamped: if side <= size, the last index is one pixel beyond the patch",
 }
-_FORMER = {"robot": "centres", "nearest": "corners"}  # names in files from before November 2026
+_FORMER = {"robot": "centres", "nearest": "corners"}  # what files from before November 2026 call these rules
 
 
 def rule_in(attributes: Mapping[str, object]) -> str | None:
     """Returns the rule from the attributes of a patch file; None if it is missing or unknown."""
     name = attributes.get("sampling")
-    if name is None:  # files from before November 2026 have it in `settings`
+    if name is None:  # files from before November 2026 have the rule in `settings`
         try:
             name = json.loads(str(attributes["settings"]))["sampling"]
         except (KeyError, ValueError, TypeError):

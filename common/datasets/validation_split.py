@@ -11,9 +11,9 @@ ATTEMPTS = 400  # number of random orders; with 10 to 200 recordings, more order
 def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Chooses whole groups that together hold about `fraction` of every column of `counts`.
 
-    Several random orders are tried. In each, a group is taken if it brings the chosen part closer to `fraction`; then
-    the order with the best result in all columns is used. The same counts in the same order with the same seed give the
-    same choice.
+    Several random orders of the groups are tried. In each order, a group is taken if it brings the chosen part closer
+    to `fraction`. The order whose result is the best over all columns is used. The same arguments always give the same
+    choice.
 
     Args:
         counts: [groups, columns], for example patches and balls of each recording.
@@ -21,7 +21,7 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         seed: seed of the random orders.
 
     Returns:
-        bool [groups]: at least one group and never all, but none if there are fewer than two or the fraction is 0.
+        bool [groups]: at least one group is chosen, but never all; none if there are fewer than two or `fraction` is 0.
     """
     counts = np.asarray(counts, dtype=np.float64)
     groups = len(counts)
@@ -35,7 +35,7 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     chosen = np.zeros((ATTEMPTS, groups), dtype=bool)
     held = np.zeros((ATTEMPTS, shares.shape[1]))
     cost = np.full(ATTEMPTS, np.inf)
-    for group in orders.T:  # the next group of every attempt
+    for group in orders.T:  # the next group in each of the orders
         with_group = held + shares[group]
         new_cost = np.abs(with_group - fraction).sum(axis=1)
         taken = (new_cost < cost) & (chosen.sum(axis=1) < groups - 1)
@@ -48,8 +48,8 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
     """Splits validation patches off the training patches, for families without a validation file.
 
-    It moves whole recordings, with a similar fraction of balls, if there are at least two and both classes remain;
-    otherwise it splits patch by patch, stratified by class.
+    It moves whole recordings, with a similar fraction of balls, if there are at least two and both classes remain
+    in training. Otherwise, it splits patch by patch, stratified by class.
 
     Returns:
         The training patches, the validation patches, and a description for the user.
@@ -78,7 +78,7 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
 
 
 def _stratified(balls: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Chooses the same fraction of each class at random, bool [n], with at least one patch on each side."""
+    """Chooses the same fraction of each class at random. Returns bool [n], with at least one patch on each side."""
     generator = np.random.default_rng(seed)
     mask = np.zeros(len(balls), bool)
     for label in (False, True):

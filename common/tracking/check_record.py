@@ -1,4 +1,4 @@
-"""Checks each record of the journal, so that only the bad lines of an edited or damaged folder are left out."""
+"""Checks each record of the journal, so that only the invalid lines of an edited or damaged file are left out."""
 
 import math
 import os
@@ -27,7 +27,7 @@ def _number(value) -> bool:
 
 
 def _place(value) -> bool:
-    """Whether a value can be an address or a path; opening the path checks that it stays in its folder."""
+    """Whether a value can be an address or a path; whether it stays in its folder is checked when it is opened."""
     return _text(value) and "\0" not in os.fsdecode(os.fsencode(value))
 
 
@@ -62,7 +62,7 @@ def fault_of_record(record) -> str:
     for name, check in wanted.items():
         try:
             good = check(record[name])
-        except (KeyError, TypeError, ValueError):  # missing, a list instead of a text, or half a character
+        except (KeyError, TypeError, ValueError):  # missing, a list instead of a text, or half of a surrogate pair
             good = False
         if not good:
             return f"{record['kind'][:20]} with a wrong or missing {name!r}"

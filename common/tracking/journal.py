@@ -21,7 +21,7 @@ NAME = "tracking/journal.jsonl"
 
 
 def tracking_folder(run: Path) -> Path:
-    """Returns RUN/tracking: the folder with the journal, the locks, and a file per server that says what it has."""
+    """Returns RUN/tracking: the folder with the journal, the locks, and one file per server with its progress."""
     return Path(run) / "tracking"
 
 
@@ -31,7 +31,7 @@ def journal_path(run: Path) -> Path:
 
 
 def fault_of_folder(run: Path) -> str:
-    """Returns why RUN/tracking must not be written to, or "": a link in it could lead to other files of the user."""
+    """Returns why RUN/tracking is not safe to write to, or "" if it is: a link in it could lead to other files."""
     for folder in (tracking_folder(run), tracking_folder(run) / "servers"):
         try:
             entries = [folder, *folder.iterdir()]

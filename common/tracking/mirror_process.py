@@ -1,4 +1,4 @@
-"""Starts, watches and ends the process that sends a run, `mlflow_mirror/beside_run.py`."""
+"""Starts, watches and ends `mlflow_mirror/beside_run.py`, the process that sends a run to its servers."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ class MirrorProcess:
             self._tell(run)
 
     def carry(self, run: Path) -> None:
-        """Also sends `run`, because the runs of a grid start no process of their own."""
+        """Makes the process send `run`, too, because the runs of a grid start no process of their own."""
         if run not in self.runs:
             self.runs.append(run)
             self._tell(run)
@@ -62,7 +62,7 @@ class MirrorProcess:
         """Waits until the process has sent everything, then ends it.
 
         Args:
-            wait_s: time limit; None means WAIT_SECONDS, or LOCAL_WAIT_SECONDS if a local store still lacks something.
+            wait_s: time limit; None means WAIT_SECONDS, or LOCAL_WAIT_SECONDS if a local store is not complete by then.
         """
         if self._died():  # one more try to send the rest
             self.start()

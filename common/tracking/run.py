@@ -1,4 +1,4 @@
-"""The tracking API for training: it writes everything to the run's folder at once; another process sends it."""
+"""The tracking API for training. It writes everything to the run's folder at once; another process sends the run."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ class RunInfo:
     """The description of a run that its servers show.
 
     experiment, name: as MLflow shows them. parent: `uuid` of the parent run, such as a grid, in the same experiment;
-    its process sends this run, too. source: path of the code in the repository; MLflow shows it with the commit in
-    `tags`.
+    the parent's process sends this run, too. source: path of the code in the repository; MLflow shows it with the
+    commit in `tags`.
     """
 
     experiment: str
@@ -40,7 +40,7 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
 
     Args:
         folder: the run folder; RUN/tracking is created inside.
-        server: from choose_server. If the wanted server is unreachable, the run is kept locally and sent there later.
+        server: from choose_server. If the wanted server is unreachable, the run is kept locally and sent to it later.
         info: the description of the run; a resumed run keeps its experiment, name and parent.
         resume: resume the run in `folder`, on its previous servers and on `server`.
 
@@ -72,8 +72,8 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     """Records files that were made after the end of a run, such as exports; the next sync sends them.
 
     Returns:
-        For each server, where the run is or which command sends the files; "" if it has no servers or is being
-        written.
+        For each server, a line that says where the run is, or which command sends the files; "" if the run has no
+        servers or is being written.
     """
     folder = Path(folder).resolve()
     if not journal.begun(folder) or journal.fault_of_folder(folder):
@@ -93,7 +93,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
 
 
 class Run:
-    """Records one run. No method waits for a server, except `finish`; server errors never raise exceptions.
+    """Records one run. Only `finish` waits for a server, and no method raises an exception if a server fails.
 
     mirror: the process that sends the run.
     """
@@ -118,7 +118,7 @@ class Run:
 
     @property
     def uuid(self) -> str:
-        """The run's id on every server, and the `parent` of its children."""
+        """The run's id on every server; the children of the run have it as their `parent`."""
         return journal.header(self.folder)["uuid"]
 
     def metrics(self, values: dict[str, float], step: int) -> None:
@@ -163,8 +163,8 @@ class Run:
         A second call changes nothing.
 
         Returns:
-            One line for each server: where the run is, or what the server still lacks of it and of the runs that its
-            process sends, and which command sends the rest.
+            One line for each server: where the run is, or what is still missing there and which command sends it.
+            This includes the other runs that the process sends.
         """
         if status not in TERMINAL:
             raise ValueError(f"The final status must be one of {', '.join(TERMINAL)}. Received: {status!r}")

@@ -26,7 +26,7 @@ _SHORTEST_SECRET = 4
 
 
 def scrub(text: str) -> str:
-    """Removes passwords from text: `user:password@` in URLs, authorization headers, the environment's secrets."""
+    """Removes passwords from text: `user:password@` in URLs, authorization headers, and MLflow's secrets."""
     return scrubber()(text)
 
 
@@ -56,7 +56,7 @@ def stored_credentials() -> dict[str, str]:
 
 
 def _spellings() -> list[str]:
-    """Returns the secrets, plain and as encoded in addresses and headers, the longest first."""
+    """Returns the secrets as they are and as addresses and headers encode them, the longest first."""
     stored = stored_credentials()
     secrets = [os.environ.get(name, "") for name in _SECRET_VARIABLES]
     secrets.append(stored.get("mlflow_tracking_password", ""))

@@ -27,8 +27,8 @@ SQLITE = "sqlite:///"
 class Server:
     """The server, or the local store, on which a run is tracked.
 
-    uri: the server or store in use. words: the choice, for messages. wanted: the server that should get the run; if it
-    is unreachable, it differs from uri: the run is kept locally and sent to it later.
+    uri: the server or store in use. words: describes the choice in messages. wanted: the server that should get the
+    run. If it is unreachable, it differs from `uri`, and the run is kept locally and sent to it later.
     """
 
     uri: str
@@ -37,7 +37,7 @@ class Server:
 
 
 def choose_server(choice: str | None, output_dir: Path, require: bool = False) -> Server:
-    """Decides where a run is tracked, and checks for a maximum of PROBE_SECONDS that the server answers.
+    """Decides where a run is tracked; waits no longer than PROBE_SECONDS for the server to answer.
 
     Args:
         choice: a key of NAMES, "local", a URI, or None for MLFLOW_TRACKING_URI if it is set, else "default".
@@ -101,9 +101,9 @@ def resolve(choice: str, output_dir: Path) -> str:
 
 
 def check_store(uri: str, output_dir: Path, because: str = "chosen") -> None:
-    """Raises a UserError for a local store whose folder does not exist, or that is not a database.
+    """Raises a UserError if a local store is not a database, or if its folder does not exist.
 
-    The folder of the store in the output folder may have to be made later.
+    A store in the output folder is not checked, because that folder may be created later.
     """
     database = Path(uri.removeprefix(SQLITE))
     if is_http(uri) or database.parent == Path(output_dir).resolve():
@@ -133,14 +133,14 @@ def _hostname(uri: str) -> str | None:
 
 
 def target_of(run: Path, uri: str) -> str:
-    """Converts a URI for the journal: a local store becomes a path from the run folder, all others stay unchanged."""
+    """Converts a URI for the journal; the path of a local store becomes relative to the run folder."""
     if not uri.startswith(SQLITE):
         return uri
     return f"local:{Path(os.path.relpath(uri.removeprefix(SQLITE), run)).as_posix()}"
 
 
 def uri_of(run: Path, target: str) -> str:
-    """Converts a target in a run folder's journal to a URI; a local path starts from the folder's current place."""
+    """Converts a target in a run's journal to a URI; a local path is relative to the run folder's current location."""
     if not target.startswith("local:"):
         return target
     return f"{SQLITE}{Path(os.path.abspath(Path(run) / target.removeprefix('local:'))).as_posix()}"  # noqa: PTH100 - without following links
@@ -157,10 +157,10 @@ def readable(uri: str) -> str:
 
 
 def probe(uri: str) -> str | None:
-    """Asks an MLflow server for one experiment; waits for a maximum of PROBE_SECONDS.
+    """Asks an MLflow server for one experiment; waits no longer than PROBE_SECONDS.
 
     Returns:
-        None if it answers and accepts the credentials, else the reason in plain words.
+        None if the server answers and accepts the credentials; otherwise, what is wrong, in plain words.
     """
     try:
         answer = within(PROBE_SECONDS, lambda: _ask(uri, PROBE_SECONDS))
@@ -184,7 +184,7 @@ def _ask(uri: str, seconds: float) -> requests.Response:
 
 
 def _authorize(request):
-    """Adds credentials in MLflow's order: the environment, then ~/.mlflow/credentials; the URL never has any."""
+    """Adds credentials in MLflow's order: the environment, then ~/.mlflow/credentials; the URL never contains any."""
     stored = stored_credentials()
     user, password = (
         os.environ.get(f"MLFLOW_TRACKING_{name}") or stored.get(f"mlflow_tracking_{name.lower()}")

@@ -1,4 +1,4 @@
-"""Remembers what each server has of a run, in a JSON file per server (a mark), and finds what the server lacks.
+"""Remembers in a JSON file per server (a mark) which parts of a run the server has, and finds the missing parts.
 
 If a mark is lost, or the server lost data, everything is sent again, and the server stores nothing twice.
 """
@@ -18,7 +18,7 @@ from common.tracking.check_record import TERMINAL
 from common.tracking.server_choice import is_http, readable, uri_of
 from common.tracking.translate_for_mlflow import Batch, Translator
 
-TRAINING_VIEW = "workflowType=machine_learning"  # without it, MLflow 3 opens its view for language models
+TRAINING_VIEW = "workflowType=machine_learning"  # without this in the URL, MLflow 3 opens its view for language models
 _MOST_BYTES = 16 << 20
 
 
@@ -26,12 +26,12 @@ _MOST_BYTES = 16 << 20
 class Mark:
     """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
-    offset: number of bytes of the journal that the server has. tail: digest of the last of these bytes; it differs if
-    a folder was copied during a run and then resumed, because its journal is not the one that was sent.
+    offset: number of bytes of the journal that the server has. tail: digest of the last of these bytes. If a folder
+    was copied during a run and then resumed, its journal is not the one that was sent, so the digest differs.
     files: path in the run's artifacts -> sha256 on the server.
     parent_id: the server's id for the parent run. status, notes: the last status and notes that were sent.
     refused: item -> why the server refused it. fault: why nothing more can be sent now, or "".
-    deleted: somebody deleted the run on the server, and it stays deleted.
+    deleted: whether somebody deleted the run on the server; if so, it stays deleted.
     """
 
     server: str
@@ -55,7 +55,7 @@ def mark_path(run: Path, server: str) -> Path:
 
 
 def load(run: Path, server: str) -> Mark:
-    """Reads a server's mark, or makes a new one if it is missing or damaged; another journal starts at 0."""
+    """Reads a server's mark, or makes a new one if it is missing or damaged; for another journal, its offset is 0."""
     mark = _stored(run, mark_path(run, server).name)
     if mark is None or mark.server != server:
         return Mark(server)
@@ -73,7 +73,7 @@ def save(run: Path, mark: Mark) -> None:
 
 
 def missing(run: Path, target: str) -> str:
-    """Returns what a server lacks and why: "12 records and 3 files (it refuses connections)"; "" if nothing.
+    """Returns what is missing on a server and why: "12 records and 3 files (it refuses connections)"; "" if nothing is.
 
     Looks only into the run folder, and contacts no server.
     """
@@ -94,9 +94,9 @@ def missing(run: Path, target: str) -> str:
 
 
 def pending_files(run: Path, mark: Mark, translator: Translator, known: dict) -> list[tuple[str, str, str | None]]:
-    """Returns (path in the artifacts, local path, sha256) of every file of which the server lacks the current version.
+    """Returns (path in the artifacts, local path, sha256) of every file whose current version is not on the server.
 
-    sha256 is None if there is no such plain file. A file that was sent and then deleted here is left out. If there are
+    sha256 is None for a missing or special file. A file that was sent and then deleted here is left out. If there are
     notes, the journal is one of the files. `known` caches the checksums of unchanged files.
     """
     with_journal = translator.notes and translator.status in TERMINAL

@@ -102,7 +102,7 @@ class Translator:
 
 
 def allowed_key(name: str) -> str:
-    """Returns a name that MLflow accepts for a metric, parameter or tag: unchanged, or else with a short hash.
+    """Returns a name that MLflow accepts for a metric, parameter or tag: the same, or a similar one with a short hash.
 
     The hash distinguishes names that differ only in replaced characters.
     """

@@ -1,4 +1,4 @@
-"""Decides which servers may get a run: those that the user chose, not those that are only named in its folder."""
+"""Decides which servers may get a run: those that the user chose, not those that are only named in the run's folder."""
 
 import contextlib
 import os
@@ -32,6 +32,6 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
 
 
 def command_to_send(run: Path, target: str) -> str:
-    """Returns the command that sends a run, and the runs of a grid, to its servers or to `target`."""
+    """Returns the command that sends a run (and all runs of a grid). It names `target` if that is not trusted."""
     to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
     return launch.command("mlflow_mirror", "sync", launch.shortest(run), *to)

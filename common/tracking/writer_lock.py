@@ -22,7 +22,7 @@ def hold(folder: Path):
     """
     lock = alive_lock(folder)
     try:
-        lock.acquire(timeout=2)  # `status` may hold it for a moment
+        lock.acquire(timeout=2)  # the `status` command may hold the lock for a moment
     except Timeout:
         raise UserError(f"Another process is writing this run right now. Received: {folder}.") from None
     except NotImplementedError:
@@ -34,7 +34,7 @@ def hold(folder: Path):
 
 def is_alive(run: Path) -> bool:
     """Whether a process is writing this run right now."""
-    if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would create it, or follow a link
+    if not tracking_folder(run).is_dir() or fault_of_folder(run):  # locking would create the folder or follow a link
         return False
     try:
         with alive_lock(run).acquire(timeout=0):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def draw(seed, n: int, salt: int, low: float, high: float):
-    """Draws numbers from low to high, float32 [n]; `seed`, int32 [2], differs per step, and `salt` per kind of draw."""
+    """Draws n numbers from low to high. `seed`, int32 [2], differs from step to step, and `salt` from use to use."""
     return tf.random.stateless_uniform([n], seed + tf.constant([salt * 1_000_003, 0]), low, high)
 
 
@@ -36,12 +36,12 @@ def pack_chroma(x):
 
 
 def transpose(x, chosen):
-    """Mirrors the chosen patches, bool [n], at the main diagonal; combined with flips, this makes quarter turns."""
+    """Mirrors patches along the main diagonal if `chosen`, bool [n], is set; with flips, this makes quarter turns."""
     return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.transpose(x, [0, 2, 1, 3]), x)
 
 
 def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
-    """Samples every patch bilinearly on a moved and stretched grid; repeats the edge pixels outside the patch.
+    """Samples every patch bilinearly on a moved and stretched grid; outside the patch, the edge pixels are repeated.
 
     Output pixel k shows the input at (k - middle) * scale + middle + shift, where middle = (size - 1) / 2: a scale of
     -1 is an exact flip, a scale below 1 enlarges. A point at the fraction f of the width moves to
@@ -79,8 +79,8 @@ def relight(x, brightness, contrast, tone):
     Args:
         brightness: [n] grey levels to add.
         contrast: [n] factor for the difference from the patch's mean.
-        tone: [n] in -1..1, a gamma-like curve y + tone * y * (1 - y) on 0..1: 0.5 raises middle grey by 32 levels.
-            (A real power function costs more than all other augmentations together.)
+        tone: [n] in -1..1, a gamma-like curve y + tone * y * (1 - y) on 0..1. A tone of 0.5 raises middle grey by 32
+            levels. (A real power function would take longer than all other augmentations together.)
     """
     brightness, contrast, tone = (v[:, tf.newaxis, tf.newaxis, tf.newaxis] for v in (brightness, contrast, tone))
     y = x[..., :1]
@@ -92,7 +92,7 @@ def relight(x, brightness, contrast, tone):
 
 
 def noise_pool(size: int, seed):
-    """Draws standard normal noise [size] once for many batches; drawing it per batch costs a sixth of the step."""
+    """Draws standard normal noise [size] once for many batches; drawing it in every step takes a sixth of the step."""
     return tf.random.stateless_normal([size], seed)
 
 
@@ -101,8 +101,8 @@ def add_noise(x, amplitude, pool, seed):
 
     amplitude: [n], standard deviation in grey levels. pool: from `noise_pool`, at least as large as x.
     """
-    # The rows are gathered, not sliced: for XLA, the start of a slice is a constant, so it would compile anew for every
-    # start.
+    # The rows are gathered, not sliced: for XLA, the start of a slice is a constant, so XLA would compile again for
+    # every start.
     row = x.shape[2] * x.shape[3]
     rows = tf.reshape(pool[: pool.shape[0] // row * row], [-1, row])
     count = tf.shape(x)[0] * x.shape[1]

@@ -20,8 +20,8 @@ def find_gpus() -> list:
 def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     """Sets all seeds and configures the devices.
 
-    The same seed gives the same results on the same machine: one CPU thread adds in a fixed order, and on a GPU
-    deterministic kernels are used. If a GPU exists but cannot be used, one line says why.
+    The same seed gives the same results on the same machine: a single CPU thread adds numbers in a fixed order,
+    and a GPU uses deterministic kernels. If a GPU exists but cannot be used, one line says why.
 
     Raises:
         UserError: `require_gpu` is set but no GPU can be used, or the GPU fails to compute.
@@ -33,14 +33,14 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
             tf.config.set_visible_devices([], "GPU")
         gpus = []
     if threads:
-        with suppress(RuntimeError):  # TensorFlow has already computed here (tests, several runs in one worker)
+        with suppress(RuntimeError):  # TensorFlow was already used in this process (tests, several runs in one worker)
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
     for card in gpus:
         tf.config.experimental.set_memory_growth(card, True)  # otherwise the first run takes all memory of the GPU
     if gpus:
         tf.config.experimental.enable_op_determinism()
-        # TensorFloat-32 has 10 bits of mantissa: outputs would differ by 0.002 from those of a CPU, as on the robot.
+        # TensorFloat-32 has 10 bits of mantissa: outputs would differ by 0.002 from those on a CPU like the robot's.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         if fault := computing_fails():
             raise UserError(f"{fault}. To train on the CPU instead, set CUDA_VISIBLE_DEVICES=-1.")
@@ -48,7 +48,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
 
 
 def computing_fails(device: str = "GPU:0") -> str | None:
-    """Tries a small convolution on the device; returns why it does not compute, or None if it does.
+    """Computes a small convolution on the device; returns why that fails, or None if it works.
 
     Only such a test finds a GPU whose memory is full, or a library that does not match the driver.
     """

@@ -20,7 +20,7 @@ class History:
     """The results of the epochs so far.
 
     epochs: one dict of metrics per epoch.
-    best: index of the epoch with the lowest `val_loss`; its averaged weights are `weights`.
+    best: index of the epoch with the lowest `val_loss`. weights: the averaged weights after that epoch.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
@@ -62,7 +62,7 @@ def fit(
             history.epochs.append(numbers)
             if history.best is None or numbers["val_loss"] < history.epochs[history.best]["val_loss"]:
                 history.best, history.weights = epoch, trainer.average.get_weights()
-            # Reported before the checkpoint: a run that is killed in between repeats the epoch and misses nothing.
+            # First reports, then saves: a run that is killed in between repeats the epoch, and no report is missing.
             report(epoch, numbers)
             _save(trainer, history, folder / "checkpoint.npz")
             bar.set_postfix({name: f"{value:.4g}" for name, value in list(numbers.items())[:4]}, refresh=False)
@@ -85,7 +85,7 @@ def _restore(trainer: Trainer, path: Path) -> History:
     if not path.exists():
         return History()
     try:
-        with zipfile.ZipFile(path) as archive:  # ours are not compressed; a foreign file could unpack to any size
+        with zipfile.ZipFile(path) as archive:  # our files are not compressed; other files could unpack to any size
             if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
                 raise ValueError("it unpacks to more than it contains")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
@@ -102,7 +102,7 @@ def _restore(trainer: Trainer, path: Path) -> History:
 
 
 def _history(told: dict, weights: list, expected: list) -> History:
-    """Returns a checkpoint's history; raises any exception if it is incomplete or belongs to another network."""
+    """Returns a checkpoint's history; raises an exception of any kind if it is incomplete or for another network."""
     epochs, best = told["epochs"], told["best"]
     names = epochs[0].keys()
     if any(numbers.keys() != names or not {*map(type, numbers.values())} <= {int, float} for numbers in epochs):

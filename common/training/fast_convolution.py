@@ -16,7 +16,7 @@ def convolve(layer, x, first: bool):
     Args:
         layer: the layer, already built.
         x: float32 [n, height, width, channels].
-        first: whether no layer before this one has weights; if x needed a gradient, a banded matrix would be slower.
+        first: whether this is the first layer with weights. If not, a banded matrix is slower, as x needs a gradient.
     """
     plain = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"}
     plain |= {"use_bias": False, "activation": keras.activations.linear}
@@ -32,13 +32,13 @@ def convolve(layer, x, first: bool):
 
 
 def whole(kernel, x):
-    """Computes the convolution of a kernel that covers the whole input like a dense layer."""
+    """Computes a convolution whose kernel covers the whole input, as a dense layer would."""
     size = np.prod(kernel.shape[:3])
     return tf.matmul(tf.reshape(x, [-1, size]), tf.reshape(kernel, [size, -1]))[:, tf.newaxis, tf.newaxis]
 
 
 def banded(kernel, x):
-    """Computes a padded 3x3 convolution: multiplies three rows of pixels by a matrix with the kernel at each column."""
+    """Computes a padded 3x3 convolution: multiplies three rows of pixels by a matrix with one kernel per column."""
     _, height, width, channels = x.shape
     filters = kernel.shape[3]
     # Matrix[row, column in, channel, column out, filter] = kernel[row, column in - column out + 1, channel, filter].

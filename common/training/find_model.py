@@ -8,7 +8,7 @@ from pathlib import Path
 from common.atomic_files import read_json
 from common.errors import UserError
 
-FALLBACK_THRESHOLD = 0.5  # for a classifier without its own threshold
+FALLBACK_THRESHOLD = 0.5  # for classifiers that have no threshold of their own
 
 
 def find_model(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """Says in one line why no GPU is used; with --require-gpu, the run then ends.
 
-The code here asks NVIDIA's driver, because TensorFlow's long log says little, and does not import TensorFlow, so that a
+The code here asks NVIDIA's driver, because TensorFlow's long log says little. It does not import TensorFlow, so that a
 run can check its GPU before it loads its data.
 """
 
@@ -17,7 +17,7 @@ from common.errors import UserError
 # CUDA major version -> the oldest Linux driver that runs its programs (NVIDIA, "CUDA Compatibility", section "Minor
 # Version Compatibility", table 1).
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
-CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the `gpu` extra; in our images, TensorFlow finds them only there
+CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the `gpu` extra; in our images, the only place with CUDA's libraries
 NO_DRIVER = (
     "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container toolkit; "
     "without a container, nvidia-smi has to work."
@@ -78,7 +78,7 @@ def needs() -> Needs:
     major, minor = (*build.get("cuda_version", "0.0").split("."), "0")[:2]
     try:
         libraries = bool(metadata.version(CUDA_LIBRARIES))
-    except metadata.PackageNotFoundError:  # they may be installed on the system
+    except metadata.PackageNotFoundError:  # the libraries may be installed system-wide
         libraries = _load(f"libcudnn.so.{build.get('cudnn_version')}") is not None
     return Needs(metadata.version("tensorflow"), (int(major), int(minor)), divmod(least, 10), libraries)
 
@@ -101,8 +101,8 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
     Args:
         driver, wanted: results of `ask_driver` and `needs`.
         seen: whether TensorFlow lists a GPU; None before it is imported.
-        required: if False, no GPU is expected without a driver and CUDA's libraries, or if all GPUs are hidden on
-            purpose, as for the CPU workers of a grid.
+        required: whether a GPU is expected in any case. If not, none is expected if both the driver and CUDA's
+            libraries are missing, or if all GPUs are hidden on purpose, as for the CPU workers of a grid.
     """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not required and (chosen in _HIDDEN or (driver is None and not wanted.libraries)):

@@ -36,7 +36,7 @@ def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int, re
         The keras.Model, and the options with which its network was built.
 
     Raises:
-        UserError: as in `load_model`, or the architecture differs, or `regularize` is set but it has no dropout.
+        UserError: as in `load_model`, or the architecture differs, or `regularize` is set but the model has no dropout.
     """
     model = load_model(find_model(path), input_shape, outputs)
     try:

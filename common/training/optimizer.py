@@ -11,11 +11,11 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019).
 
-    It has the arithmetic, hyperparameters and variable order of `keras.optimizers.AdamW`, which uses a dozen kernels
-    per weight; with networks this small, these take a twentieth of a step, and half a second to trace. Weights of rank
-    1 (biases, scales and offsets of the normalisation) do not decay.
+    It has the arithmetic, hyperparameters and variable order of `keras.optimizers.AdamW`. Keras's version uses a
+    dozen kernels per weight: in networks this small, they take a twentieth of each step, and half a second to trace.
+    Weights of rank 1 (biases, scales and offsets of the normalisation) do not decay.
 
-    The rate rises linearly during the warm-up, then falls to zero along half a cosine; both take `steps` steps in all.
+    The rate rises linearly during the warm-up, then falls to zero along half a cosine. All this takes `steps` steps.
     """
 
     def __init__(self, model, settings, steps: int):

@@ -21,10 +21,10 @@ from common.errors import UserError
 from common.training import devices_and_seeds
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # maximum bytes after unpacking
+_LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # maximum size after unpacking, in bytes
 _RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
-_DIRECTORY = 64 << 10  # bytes of the archive's table of contents; our files need 200
-_PARTS = 40_000  # most objects in a configuration and links in a file of weights: 20 for each of 2000 layers
+_DIRECTORY = 64 << 10  # maximum size of the archive's table of contents, in bytes; our files need 200
+_PARTS = 40_000  # maximum number of objects in a configuration, or of links in a weights file: 2000 layers with 20 each
 _VALUES = 1 << 26  # maximum number of values in one layer's output for one patch
 _PLAIN = (
     # Models and the other classes in their configurations.
@@ -187,9 +187,9 @@ def _build(config: dict):
 
 
 def _check_size(config: dict, stored: int) -> None:
-    """Compares the size of the layers with the content of the file, before anything is allocated.
+    """Compares the size of the layers with the content of the file, before any weights are allocated.
 
-    Keras allocates the weights at the end of the scope, so the code never leaves the scope; its thread just ends.
+    Keras allocates the weights when a StatelessScope is left. So this function never leaves it, and its thread ends.
     """
     keras.StatelessScope().__enter__()
     model = _build(config)

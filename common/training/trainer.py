@@ -2,8 +2,8 @@
 
 The networks need only about 25,000 multiply-accumulates per patch, so overhead decides the speed. The data stays
 uint8 on the device, batches are gathered and augmented as a whole, hundreds of steps run inside one `tf.function`,
-batch normalisation is one fused kernel, and Python gets control a few times per epoch. A GPU would mostly wait for the
-next of hundreds of small kernels per step, so on a GPU, XLA fuses them, and an epoch is a single call.
+batch normalisation is one fused kernel, and Python gets control a few times per epoch. Each step starts hundreds of
+small kernels, and a GPU would mostly wait for the next one. So on a GPU, XLA fuses them, and an epoch is a single call.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a se
 class Settings:
     """Settings for training.
 
-    learning_rate: the highest rate of the schedule. warmup: the fraction of all steps until it is reached.
+    learning_rate: the highest rate of the schedule. warmup: the fraction of all steps before this rate is reached.
     average: decay per step of the moving average of all weights, which is evaluated and saved (Polyak & Juditsky,
     Acceleration of Stochastic Approximation by Averaging, 1992).
     xla: compile the steps with XLA; None means only if there is a GPU. On a CPU, XLA is slower.
@@ -61,7 +61,7 @@ class Trainer:
     def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str):
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         end = model.layers.index(model.get_layer(head)) + 1
-        self.layers = _pooled_first(model.layers[1:end])  # without the input, and without the layers after the head
+        self.layers = _pooled_first(model.layers[1:end])  # the layers after the input, up to the head
         self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # the first with weights
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = AdamW(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
@@ -160,7 +160,7 @@ def _pooled_first(layers: list) -> list:
 
 
 def pool(layer, x):
-    """Computes max pooling for XLA; XLA's own gradient takes thousands of steps in deterministic mode."""
+    """Computes max pooling for XLA, because XLA's own gradient of it takes thousands of steps in deterministic mode."""
     _, height, width, channels = x.shape
     down, right = layer.pool_size
     return tf.reduce_max(tf.reshape(x, [-1, height // down, down, width // right, right, channels]), [2, 4])

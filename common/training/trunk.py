@@ -8,13 +8,13 @@ LEAKY_RELU_SLOPE = 0.1  # explicit and the same for all layers, because library 
 
 
 def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Sequence[float]):
-    """Normalises, then adds three pooled blocks of 3x3 convolutions, one 2x2 convolution and one dense layer.
+    """Builds the scaling, three blocks of a 3x3 convolution and pooling, one 2x2 convolution and one dense layer.
 
     The 3x3 convolutions pad with zeros and keep the size (`same`); the 2x2 convolution does not pad (`valid`). Pooling
     halves the size three times, so the 2x2 convolution gets 2x2 pixels of a 16x16 patch, and 4x4 of a 32x32 patch.
 
     Args:
-        inputs: a keras.Input [n, side, side, channels] of raw 0..255.
+        inputs: a keras.Input [n, side, side, channels] of raw values 0..255.
         filters, dense, regularize, mean: as for `build_model` of the projects.
 
     Returns:

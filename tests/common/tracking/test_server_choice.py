@@ -38,7 +38,7 @@ def test_the_environment_comes_before_the_default_and_the_choice_before_both(tea
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault("silent"), ("no answer within 1 s", "it does not answer in time")),  # limit of probe or request
+        (Fault("silent"), ("no answer within 1 s", "it does not answer in time")),  # the probe or the request times out
         (Fault("status", 401), "credentials (401)"),
         (Fault("status", 403), "denies access (403)"),
         (Fault("status", 500), "it answers 500"),

@@ -1,4 +1,4 @@
-"""Marks (the files about what servers have) are ignored if they are damaged, edited or of another journal."""
+"""Marks (the files about what servers have) are ignored if they are damaged, edited, or belong to another journal."""
 
 import json
 

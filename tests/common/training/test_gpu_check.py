@@ -154,7 +154,7 @@ def test_one_line_says_what_is_wrong(driver, needs, seen, words):
         (None, NO_LIBRARIES, 0),  # a laptop without a GPU
         (Driver((12, 4), devices=(A100,)), TENSORFLOW, 1),
         (Driver((13, 0), devices=(A100,)), TENSORFLOW, 1),  # a newer driver runs older programs
-        (Driver((12, 0), devices=(("GTX 980", (5, 2)), A100)), TENSORFLOW, 1),  # TensorFlow uses the second one
+        (Driver((12, 0), devices=(("GTX 980", (5, 2)), A100)), TENSORFLOW, 1),  # TensorFlow uses the second GPU
         (Driver((12, 4), devices=(A100,)), NO_LIBRARIES, 1),  # CUDA installed by other means
     ],
 )
