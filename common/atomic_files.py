@@ -56,7 +56,7 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def new_folder(wanted: Path | str) -> Path:
-    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... if it exists. Two callers never get the same folder.
+    """Makes the folder `wanted`; if it exists, `wanted-2`, `wanted-3`, ... Two callers never get the same folder.
 
     Raises:
         UserError: the folder cannot be made.
@@ -84,7 +84,7 @@ def open_inside(folder: Path, name: str):
     `folder` itself may be a link, because the user chose it; `name` is a relative path with slashes.
 
     Raises:
-        OSError: the file is missing, is not a plain file, or lies outside the folder.
+        OSError: the file is missing, is not a plain file, or is outside the folder.
     """
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:

@@ -1,4 +1,4 @@
-"""Compares downloads with the archive's list of sha256 checksums; understands all common formats of such lists."""
+"""Compares downloads with the archive's list of sha256 checksums, which may be in any common format."""
 
 import hashlib
 import re
@@ -48,7 +48,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
 
 
 def parse(content: bytes | str) -> list[tuple[str, str]]:
-    """Returns the file's path, written with `/`, and the sha256 in lower case of every line that contains both."""
+    """Returns (path, sha256) for every line with both; paths are written with `/`, checksums in lower case."""
     found = []
     for line in (decode(content) if isinstance(content, bytes) else content).splitlines():
         line = line.strip()
@@ -64,7 +64,7 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 
 
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
-    """Finds the sha256 of a file in a checksum list, in which any folders may stand before the file's name.
+    """Finds the sha256 of a file in a checksum list, whose paths may begin with any folders.
 
     `path` is the file's path in the archive. If several entries have the file's name, the entry with the most similar
     path is used. Returns None if there is no entry, or if equally similar entries have different checksums.

@@ -14,7 +14,7 @@ UNUSABLE_BUNDLE = re.compile("X509|PEM|No such file|Permission denied|Is a direc
 
 
 class ArchiveError(UserError):
-    """A file could not be downloaded from the archive; the message says what failed, the address, and what to do."""
+    """A file could not be downloaded from the archive; the message says what failed, where, and what to do."""
 
 
 class Unreachable(ArchiveError):
@@ -50,7 +50,7 @@ def request_trouble(error: Exception, url: str) -> Exception:
             f"The archive's certificate is not trusted. Received: {url}. Check the address and this computer's clock. "
             "If your organisation signs certificates itself, set REQUESTS_CA_BUNDLE to its certificate file."
         )
-    # Errors that the requests package raises, and those of lower layers after a redirect to an invalid address.
+    # Raised by the requests package, or by the packages that it uses after a redirect to an invalid address.
     if isinstance(error, ValueError | kinds.TooManyRedirects | urllib3.exceptions.HTTPError):
         return ArchiveError(f"The address is invalid ({type(error).__name__}). Received: {url}. Check it.")
     if not isinstance(error, kinds.RequestException) or (

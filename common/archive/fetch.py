@@ -48,7 +48,7 @@ def fetch(
     Raises:
         Unreachable: the file is not cached, and the archive does not answer or `offline` is set.
         NotInArchive: the archive does not have the file.
-        ArchiveError: the download failed for another reason; the message says why, the address and what to do.
+        ArchiveError: the download failed for another reason; the message names the reason, the address and what to do.
     """
     target = Path(root) / _inside(name)
     source = address(url, name)
@@ -87,7 +87,7 @@ def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENC
 def origin_of(path: Path) -> str:
     """Returns the address from which a cached file was downloaded, or the file's path if the address is unknown."""
     note = Version.read(sibling(path, "origin"))
-    return note.url if note and note.length == path.stat().st_size else str(path)  # if not, a user replaced it
+    return note.url if note and note.length == path.stat().st_size else str(path)  # if not, a user replaced the file
 
 
 def sibling(target: Path, suffix: str) -> Path:

@@ -24,7 +24,7 @@ UNKNOWN_LENGTH_MAX = 50 * 10**9  # maximum number of bytes of a file if the serv
 
 @dataclass(frozen=True)
 class Version:
-    """Identifies the file, and its version, to which a partial download belongs; stored beside the download as JSON.
+    """Identifies the file and the version to which a partial download belongs; it is stored beside it as JSON.
 
     `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, or None if the server sends
     neither. `length` is in bytes, or None if the server does not send it.

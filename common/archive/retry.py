@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Patience:
     """Limits for the time and the number of tries of a transfer.
 
-    connect_s, read_s, slow_s: maximum seconds to connect, without data, and with little data. attempts: maximum number
-    of tries in a row without progress. Pauses start at about `backoff_s` seconds and double after every failed try.
+    Maximum number of seconds: `connect_s` to connect, `read_s` without data, `slow_s` with little data. `attempts`:
+    maximum number of tries without progress. Pauses begin at about `backoff_s` seconds and double after every failure.
     """
 
     connect_s: float = 5.0

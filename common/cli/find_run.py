@@ -16,8 +16,8 @@ def default_output_dir() -> Path:
 
 
 def find_run(run: str, output_dir: Path) -> Path:
-    """Finds the folder of a run by its path, or by its name in the output folder; raises a UserError if not found."""
-    if not run.strip():  # perhaps an unset shell variable; it must not select the working directory
+    """Finds a run's folder by its path, or by its name in the output folder; raises a UserError if there is no run."""
+    if not run.strip():  # an empty name (an unset shell variable) must not mean the working directory
         raise UserError("--resume needs a run. Received: an empty name. Give its folder or its name.")
     if found := _find(run, output_dir):
         return found

@@ -29,7 +29,7 @@ OFF = {
 def in_environment() -> None:
     """Starts this program again with the Python of .venv, if there is one.
 
-    If packages are missing, the program ends with one line and status 2. Before `run_main`, Ctrl-C ends it silently.
+    If packages are missing, it prints one line and ends with status 2. Before `run_main`, Ctrl-C ends it silently.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # false if the calling script ignores Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -48,7 +48,7 @@ def in_environment() -> None:
 
 
 def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Sets the variables that keep MLflow, Ray and others from sending usage data, here and in all child processes.
+    """Sets the variables that stop MLflow, Ray and other packages from sending usage data, also in child processes.
 
     Keras, ONNX Runtime on Linux and LiteRT send no such data. Call this function before any package is imported.
     """
@@ -67,7 +67,7 @@ def shortest(path: Path) -> str:
     """Returns a path relative to the working directory, or the path itself if that is shorter."""
     try:
         return min(os.path.relpath(path), str(path), key=len)
-    except OSError:  # the working directory is gone
+    except OSError:  # the working directory was deleted
         return str(path)
 
 

@@ -20,7 +20,7 @@ from common.errors import UserError
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Shows the default of an option with several values as it is typed, not as a Python list."""
+    """Shows the default of an option with several values as a user would type it, not as a Python list."""
 
     def _expand_help(self, action):
         if isinstance(action.default, list | tuple):
@@ -49,7 +49,7 @@ def _number(kind: type, what: str) -> Callable[[str], float]:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, with a suggestion and without the usage."""
+    """An argument parser whose error messages are one line; they suggest a correction and do not show the usage."""
 
     def __init__(self, **settings):
         settings.setdefault("formatter_class", HelpFormatter)
@@ -156,7 +156,7 @@ def run_main(main: Callable[[], int | None]) -> int:
             return 143 if isinstance(interrupt, Terminated) else 130
         except BrokenPipeError:
             lead_nowhere(sys.stdout, sys.stderr)
-            return 141  # the exit status of shells for SIGPIPE
+            return 141  # shells use this exit status for SIGPIPE
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

@@ -1,4 +1,4 @@
-"""Hides the native log lines of TensorFlow's import, for which there is no setting."""
+"""Hides the log lines that native code prints while TensorFlow is imported; no setting turns them off."""
 
 import os
 import sys

@@ -26,7 +26,7 @@ def group_table(
 
     Args:
         columns: (title, key, format).
-        rows: a dict with `group`, `name` and metrics per group, as a project's `evaluate_groups` returns them.
+        rows: one dict per group, with `group`, `name` and metrics, as a project's `evaluate_groups` returns them.
         badness: takes a row and returns a number; the row with the highest number comes first.
     """
     lines = []

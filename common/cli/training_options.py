@@ -1,6 +1,6 @@
-"""Declares and checks the options of every run. Imports no large packages, so `--help` and typos are handled fast.
+"""Declares and checks the options of every run. Imports no large packages, so `--help` and errors appear fast.
 
-Each option is declared once, as a field of the dataclass. The parser has no defaults: it returns only given options.
+Each option is a field of the dataclass. The parser has no defaults: it returns only the options that were given.
 """
 
 import argparse
@@ -53,7 +53,7 @@ EXPORT_HELP = (
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
-    """The settings of one run from the command line; making them raises a UserError if a setting is invalid."""
+    """The settings of one run from the command line; creating them raises a UserError if a setting is invalid."""
 
     filters: tuple[int, ...] = option((8, 8, 16, 16), "filters of the convolutions: one number, or four", "N")
     dense: int = option(64, "units of the dense layer", "N", low=1, high=8192)

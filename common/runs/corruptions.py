@@ -54,7 +54,7 @@ def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
         x = sum(ops.resample(x, each, each, step * each, 0 * each, 0 * each) for step in steps) / len(steps)
     elif kind.startswith("noise"):
         x = ops.add_noise(x, strength * each, ops.noise_pool(2 * X.size, [0, 7]), tf.constant([0, 1]))
-    elif kind.startswith("hidden"):  # the left of the patch gets its mean colour, like a ball behind a robot
+    elif kind.startswith("hidden"):  # the left part gets the patch's mean colour, like a ball behind a robot
         hidden = np.arange(X.shape[2]) < round(strength * X.shape[2])
         x = tf.where(hidden[:, np.newaxis], tf.reduce_mean(x, [1, 2], keepdims=True), x)
     elif kind.startswith("colour"):

@@ -13,15 +13,15 @@ from common.training.predictor import make_predictor
 
 
 def model_name(model_file: Path) -> str:
-    """Returns a model's name: that of its run folder if the file is called `model.keras`, otherwise the file's."""
+    """Returns a model's name: the run folder's name if the file is called `model.keras`, otherwise the file's name."""
     return model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
 
 
 def load_predictor(model_file: Path, input_shape: tuple[int, int, int], outputs: int) -> Callable:
-    """Loads a model and returns its function: X uint8 [n, height, width, channels] -> float32 [n, outputs].
+    """Loads a model and returns a function that predicts: X uint8 [n, height, width, channels] -> float32 [n, outputs].
 
     Raises:
-        UserError: the model does not exist or is for other patches. The function raises it for NaN or infinite outputs.
+        UserError: the model does not exist or is for other patches; or, from the function, outputs are NaN or infinite.
     """
     predict = make_predictor(load_model(model_file, input_shape, outputs))
 

@@ -44,7 +44,7 @@ COLUMNS = 5  # patches per row of a gallery
 
 @contextmanager
 def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | None = "constrained") -> Iterator:
-    """Yields an empty matplotlib Figure of width x height inches; writes it as a PNG atomically when the block ends.
+    """Yields an empty matplotlib Figure of width x height inches; atomically writes it as a PNG when the block ends.
 
     Equal drawings give byte-identical files.
     """
@@ -138,7 +138,7 @@ def training_curves(
         epochs: one dict of metrics per epoch; a metric may be missing in some epochs.
         names: one metric per panel; a panel shows `NAME` and `val_NAME`, or only one of them if the other is missing.
             Losses, rates and errors get a logarithmic axis.
-        best: index (from 0) of the epoch whose weights were kept, marked in every panel.
+        best: index (from 0) of the epoch whose weights were kept; it is marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
     cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # the first panel may fill a whole row
@@ -159,7 +159,7 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
     drawn = np.concatenate([np.zeros(0), *(line.get_ydata() for line in axes.lines)])
     if any(kind in name for kind in ("loss", "rate", "error")) and len(drawn) and np.nanmin(drawn) > 0:
         plain_log_axis(axes.yaxis)
-    elif len(drawn) and len(epochs) > 20:  # the first epochs are cut off; their range is too large
+    elif len(drawn) and len(epochs) > 20:  # cuts off the first epochs; they would flatten the curves
         late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
         margin = 0.05 * np.ptp(late[np.isfinite(late)]) + 1e-3
         axes.set_ylim(np.nanmin(late) - margin, np.nanmax(late) + margin)

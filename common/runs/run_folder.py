@@ -97,7 +97,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> Iterator[RunFolder]:
-    """Makes the run's folder (or opens the one to resume), starts tracking, and records the status at the end.
+    """Makes the run's folder (or opens that of a run to resume), starts tracking, and records the status at the end.
 
     The status is FINISHED, KILLED if a signal asked the run to stop, or FAILED after an error.
 
