@@ -101,7 +101,7 @@ def radius_class(radius) -> np.ndarray:
 
 
 def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | float]]:
-    """Returns one row per radius class, camera, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
+    """Returns one row for each group of patches: `group`, `name` and the metrics of `evaluate`, sorted by name.
 
     Args:
         y, circles, size: see `evaluate`.

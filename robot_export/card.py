@@ -1,4 +1,4 @@
-"""Writes the model card, README.md and report.html of a run folder, to read before a model is copied to a robot."""
+"""Writes the model card: the files README.md and report.html, to be read before a model is copied to a robot."""
 
 import math
 import shutil

@@ -20,7 +20,7 @@ def finish_run(run, history, job: Job) -> None:
     run: common.runs.run_folder.RunFolder. history: common.training.epochs_and_checkpoints.History.
 
     Raises:
-        UserError: as in `deliver`, but only after everything else has been recorded.
+        UserError: the same errors as in `deliver`, but only after everything else has been recorded.
     """
     export = "none" if run.stop() else job.source.manifest.options["export"]
     manifest = write_files(job, export="none")

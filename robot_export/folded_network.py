@@ -88,7 +88,7 @@ class Joint:
 
 
 def fold(model) -> FoldedNetwork:
-    """Folds a trained keras.Model of our two projects, computing in double precision.
+    """Folds a trained keras.Model of one of our two projects. The computation uses double precision.
 
     Raises:
         UserError: a layer is unknown, out of order, has an unexpected shape, or has NaN or infinite weights; the

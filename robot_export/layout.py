@@ -68,7 +68,7 @@ class Layout:
         return np.stack([columns[name] for name in own], axis=1)
 
     def network(self, *networks: FoldedNetwork) -> Joint:
-        """Joins the networks into one with this input and these outputs."""
+        """Joins the networks into one network that has the input and the outputs of this layout."""
         branches = tuple(_fed(network, self) for network in networks)
         if self.outputs is None:
             return Joint(branches)

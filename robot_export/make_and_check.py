@@ -1,4 +1,4 @@
-"""Exports a model to every format and compares each file with it; a float32 file that differs stops the export.
+"""Exports a model to every format and compares each file with it; the export fails if a float32 file differs.
 
 If the runtime of a format is not installed, its file is written, but is neither accepted nor rejected.
 """

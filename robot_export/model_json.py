@@ -162,7 +162,7 @@ def read_beside(model: Path) -> Manifest | None:
 
 
 def find_entry(path: Path) -> tuple[Manifest, str] | None:
-    """Reads the model.json beside an exported file; returns it and the file's name in it, or None if it is not listed.
+    """Reads the model.json beside an exported file; returns its content and the format's name, or None if not listed.
 
     Raises a UserError if the model.json lists the file but does not follow the schema.
     """

@@ -1,4 +1,7 @@
-"""The command line of `export.py` in all projects; imports little, so that `--help` and typos are answered at once."""
+"""The command line of `export.py` in all projects.
+
+This module imports little, so that `--help` and error messages are printed at once.
+"""
 
 import argparse
 import ctypes

@@ -18,7 +18,7 @@ _SHARED |= {"sampling": "sampling rule"}
 
 @dataclass(frozen=True)
 class Item:
-    """A file: its name, its format, its layout, and its networks (two in a joint file)."""
+    """A planned file: its name, its format, its layout, and its networks (a joint file contains two)."""
 
     file: str
     format: Format

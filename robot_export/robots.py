@@ -1,7 +1,8 @@
-"""Lists the files that each team's robot code reads, one row per loader, from public code of 2024 to November 2026.
+"""Lists the files that each team's robot code reads, with one row for each loader.
 
-A file with the wrong layout runs, but its outputs are nonsense. So a row describes the whole layout: format, size and
-sampling rule, type, scale and order of the input, whether the code subtracts a mean, and the outputs with their units.
+The rows describe the teams' public code from 2024 to November 2026. A file with the wrong layout runs, but its outputs
+are nonsense. So each row describes the whole layout: the file format, the size and sampling rule of the patches, the
+type, scale and order of the input, whether the code subtracts a mean, and the outputs with their units.
 """
 
 from collections.abc import Iterable
@@ -83,7 +84,7 @@ ROBOTS = {row.name: row for row in _ROWS}
 
 
 def file_kinds(names: Iterable[str], kind: str, detector: bool = False) -> dict[str, str]:
-    """Returns the kind of each robot's file: "joint" if a detector is joined with the classifier, else `kind`.
+    """Returns the kind of each robot's file: "joint" if a detector is joined with the classifier, otherwise `kind`.
 
     Only the command line is needed, so this is called before anything is loaded. detector: whether --detector is given.
 

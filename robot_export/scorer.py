@@ -1,4 +1,4 @@
-"""Predicts with any model: that of a run, one of its exported files, or a file from somebody else.
+"""Predicts with any model: the model of a run, an exported file of a run, or a file from somebody else.
 
 Files from somebody else do not describe their input and outputs, so the user describes them with options, which use the
 names in `layout.py`. Exported files may be untrusted, so they run in a separate process. If a file crashes the process,
@@ -106,7 +106,7 @@ def open_scorer(
 
 
 def _described(file: Path, exported: bool, threshold: float | None) -> tuple[Manifest | None, str]:
-    """Reads the model.json of a file; returns it and the file's name in it.
+    """Reads the model.json of a file; returns its content and the name of the file's format.
 
     If a threshold is given, a damaged model.json is not an error.
     """
