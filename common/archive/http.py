@@ -71,7 +71,7 @@ def get(url: str, headers: dict, patience: Patience) -> requests.Response:
         raise NotInArchive(f"The archive does not have this file. Received: status {status} for {url}. Check its name.")
     if status in WORTH_ANOTHER_TRY or status >= 500:
         raise Transient(f"the server answers with status {status}")
-    raise ArchiveError(f"The archive refuses the file. Received: status {status} for {url}. Check the address.")
+    raise ArchiveError(f"The archive refuses to send the file. Received: status {status} for {url}. Check the address.")
 
 
 def content(response: requests.Response, patience: Patience, unpack: bool = False) -> Iterator[bytes]:

@@ -113,4 +113,4 @@ def _typed(name: str, kind, value):
         return float(value)
     if type(value) is kind:
         return value
-    raise UserError(f"config.json contains an impossible setting. Received: {name}: {str(value)[:80]}.")
+    raise UserError(f"config.json contains an invalid setting. Received: {name}: {str(value)[:80]}.")

@@ -188,8 +188,8 @@ def make_temporary_folder() -> None:
     except FileNotFoundError:
         where = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
         raise UserError(
-            f"no folder for temporary files can be written. Received: {where}. Set TMPDIR to another; in a container, "
-            "mount a folder that its user can write to."
+            f"no folder for temporary files can be written. Received: {where}. Set TMPDIR to another folder; "
+            "in a container, mount a folder that its user can write to."
         ) from None
 
 

@@ -55,7 +55,7 @@ EXPORT_HELP = (
 class TrainingOptions:
     """The settings of one run from the command line; creating them raises a UserError if a setting is invalid."""
 
-    filters: tuple[int, ...] = option((8, 8, 16, 16), "filters of the convolutions: one number, or four", "N")
+    filters: tuple[int, ...] = option((8, 8, 16, 16), "filters per convolution: one number, or four numbers", "N")
     dense: int = option(64, "units of the dense layer", "N", low=1, high=8192)
     regularize: bool = option(False, "apply dropout before the output layer")
     dataset: str | None = option(None, DATASET_HELP, "STEM")
@@ -77,7 +77,7 @@ class TrainingOptions:
         None, "passes over all training patches (default: more if there are few patches)", "N", low=1, high=100_000
     )
     batch_size: int = option(128, "number of patches per training step", "N", low=2, high=65_536)
-    learning_rate: float = option(1e-2, "highest learning rate of the warm-up and cosine schedule", "X")
+    learning_rate: float = option(1e-2, "highest learning rate, reached at the end of the warm-up", "X")
     augment: bool = option(True, "augment the training patches")
     mean: tuple[float, ...] = option((), MEAN_HELP, "M")
     seed: int = option(0, "seed for all random choices", "N", low=0, high=2**31 - 1)
@@ -96,8 +96,8 @@ class TrainingOptions:
     accept_sampling: bool = False
     tracking: str | None = option(
         None,
-        "MLflow server: default (the team's, else local), deepl, local or an address (default: MLFLOW_TRACKING_URI if "
-        "it is set, else default)",
+        "MLflow server: default (the team's server, otherwise local), deepl, local or an address (default: "
+        "MLFLOW_TRACKING_URI if it is set, otherwise default)",
         "SERVER",
     )
     require_tracking: bool = option(False, "end with an error if the tracking server does not answer")
@@ -115,7 +115,7 @@ class TrainingOptions:
         if len(self.filters) != 4 or not all(1 <= count <= 1024 for count in self.filters):
             given = " ".join(str(count) for count in self.filters)
             raise UserError(
-                f"--filters takes one number for all four convolutions, or four, from 1 to 1024. Received: {given}."
+                f"--filters takes one number for all convolutions, or four numbers, from 1 to 1024. Received: {given}."
             )
         check_limits(self)
         self._check_data()
@@ -136,7 +136,7 @@ class TrainingOptions:
         if not (given := [f"{name} {paths[0]}" for name, paths in own.items() if paths]):
             return
         if not self.data_train:
-            why = "--data-train is missing: a dataset has its own files. To score other files, use evaluate.py"
+            why = "--data-train is missing. Pass it, too, or use evaluate.py to score other files"
         elif self.dataset is not None:
             why = f"--data-train and --dataset {self.dataset} exclude each other. Remove one"
         elif self.stream and not self.data_val:

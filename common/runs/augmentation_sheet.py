@@ -27,7 +27,7 @@ def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) ->
         X.reshape(-1, *X.shape[2:]),
         [""] * len(targets),
         f"What the network sees of {len(chosen)} training patches",
-        "left: original; others: augmented, in a new way for every patch and epoch",
+        "left: the original patch; right: augmented versions, which differ in every epoch",
         overlay and (lambda axes, i, *place: overlay(axes, targets[i], *place)),
         1 + VERSIONS,
     )
