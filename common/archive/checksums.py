@@ -48,7 +48,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
 
 
 def parse(content: bytes | str) -> list[tuple[str, str]]:
-    """Returns (path, sha256) for every line with both; paths are written with `/`, checksums in lower case."""
+    """Returns (path, sha256) for every line that contains both; paths are written with `/`, checksums in lower case."""
     found = []
     for line in (decode(content) if isinstance(content, bytes) else content).splitlines():
         line = line.strip()

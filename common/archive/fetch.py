@@ -48,7 +48,7 @@ def fetch(
     Raises:
         Unreachable: the file is not cached, and the archive does not answer or `offline` is set.
         NotInArchive: the archive does not have the file.
-        ArchiveError: the download failed for another reason; the message names the reason, the address and what to do.
+        ArchiveError: the download failed for another reason; the message gives the reason, the address and advice.
     """
     target = Path(root) / _inside(name)
     source = address(url, name)
@@ -62,7 +62,7 @@ def fetch(
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target):
-            if not target.is_file():  # otherwise, another process downloaded it during the wait
+            if not target.is_file():  # otherwise, another process downloaded the file during the wait
                 _bring(source, target, check, patience)
     except OSError as error:
         if error.errno in READ_ONLY:  # another user's cache: first ask whether the archive has the file

@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
 
 def ask(url: str, patience: Patience) -> None:
-    """Raises an ArchiveError (Unreachable, NotInArchive, or refused) if the archive does not serve a file."""
+    """Raises an ArchiveError, such as Unreachable or NotInArchive, if the archive does not serve a file."""
     retry(url, patience, lambda: get(url, {}, patience).close())
 
 

@@ -24,7 +24,7 @@ UNKNOWN_LENGTH_MAX = 50 * 10**9  # maximum number of bytes of a file if the serv
 
 @dataclass(frozen=True)
 class Version:
-    """Identifies the file and the version to which a partial download belongs; it is stored beside it as JSON.
+    """Identifies the file and the version of a partial download; it is stored as JSON beside the download.
 
     `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, or None if the server sends
     neither. `length` is in bytes, or None if the server does not send it.
@@ -151,7 +151,7 @@ def _append(chunks: Iterator[bytes], part: Path, offset: int, version: Version) 
 
 
 def _refuse_other_content(response: requests.Response, url: str, start: bytes) -> None:
-    """Raises an ArchiveError if a response with status 200 is a web page or compressed, instead of the file itself."""
+    """Raises an ArchiveError if the content of a response with status 200 is a web page or is compressed."""
     kind, encoding = media_type(response), response.headers.get("Content-Encoding", "identity")
     page = kind in ("text/html", "application/xhtml+xml") or start.lstrip().lower().startswith(HTML_STARTS)
     if page and not re.search(r"\.x?html?$", url):

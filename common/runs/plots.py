@@ -57,7 +57,7 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
 
 def plain_log_axis(axis) -> None:
-    """Makes an axis logarithmic, with plain numbers such as 0.001; matplotlib's default needs mathematical text."""
+    """Makes an axis logarithmic, with plain labels such as 0.001; matplotlib's own labels need mathematical text."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))

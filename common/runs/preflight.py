@@ -1,4 +1,4 @@
-"""Checks for everything that can go wrong with a run before TensorFlow is loaded; the fastest checks come first."""
+"""Before TensorFlow is loaded, checks a run for everything that can go wrong; the fastest checks come first."""
 
 import shlex
 from collections.abc import Callable
