@@ -7,7 +7,7 @@ def printable(text: object, limit: int | None = None) -> str:
     r"""Returns the text as one line without control characters, which could recolour or overwrite a terminal.
 
     White space becomes single spaces; any other invisible character becomes an escape such as `\x1b`. Bytes are decoded
-    as UTF-8. Texts longer than `limit` characters are cut.
+    as UTF-8. Texts longer than `limit` characters are shortened.
     """
     text = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
     if limit is not None and len(text) > limit:
@@ -17,7 +17,7 @@ def printable(text: object, limit: int | None = None) -> str:
 
 def visible(text: str) -> str:
     """Escapes control characters in text of any length; line breaks, tabs and progress bars still work."""
-    shown = text.strip("\r")  # progress bars begin or end with it; inside a text, it would hide characters
+    shown = text.strip("\r")  # progress bars begin or end with "\r"; elsewhere, "\r" would hide text
     if not shown or text.isprintable():
         return text
     return text.replace(shown, _escaped(shown, kept="\n\t"))

@@ -167,7 +167,7 @@ def run_main(main: Callable[[], int | None]) -> int:
 
 
 def _tell(line: str) -> None:
-    """Prints the last line of a program, unless stderr cannot be written: it may be a log file on the full disk."""
+    """Prints the last line of a program, unless stderr cannot be written to: it may be a log file on the full disk."""
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -178,7 +178,7 @@ def make_temporary_folder() -> None:
     """Makes the folder that TMPDIR names; in a container, TMPDIR may be inside a mounted folder that is still empty.
 
     Raises:
-        UserError: neither this folder nor another folder for temporary files can be written.
+        UserError: neither this folder nor another folder for temporary files can be written to.
     """
     with suppress(OSError):
         if folder := os.environ.get("TMPDIR"):

@@ -78,7 +78,7 @@ def safe_terminal() -> Iterator[None]:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor: this number
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is `number`
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (Terminal(stream or open(os.devnull, "w")) for stream in before)  # noqa: SIM115, PTH123
     try:

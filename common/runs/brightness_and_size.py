@@ -28,7 +28,7 @@ def brightness_class(mean_y):
 
 
 def size_class(side):
-    """Returns the size class of each patch, str [n], from `side`, its width in pixels, [n]; far balls are hardest.
+    """Returns the size class of each patch, str [n]; `side` is its width in camera pixels, [n]. Far balls are hardest.
 
     Returns None if no width is known. None or NaN means that a width is unknown.
     """

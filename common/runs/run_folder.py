@@ -102,7 +102,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     The status is FINISHED, KILLED if a signal asked the run to stop, or FAILED after an error.
 
     Raises:
-        UserError: the data of a resumed run has changed, or the folder cannot be written.
+        UserError: the data of a resumed run has changed, or the folder cannot be written to.
     """
     digests = {split: part.digest for split, part in splits.parts.items()}
     if options.init:  # a checkpoint lacks some values that this model provides, such as the mean
