@@ -47,7 +47,7 @@ def check_layout(dataset: h5py.h5d.DatasetID, name: str) -> None:
 
 
 def check_chunks(dataset: h5py.h5d.DatasetID, start: int, stop: int, checked: set[tuple[int, ...]]) -> None:
-    """Checks every chunk that contains any of the rows start..stop, and remembers it in `checked`.
+    """Checks every chunk that contains any of the rows start..stop, and adds it to `checked`.
 
     Raises:
         ValueError, zlib.error: the content does not unpack to exactly one chunk.

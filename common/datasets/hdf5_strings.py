@@ -57,8 +57,8 @@ def read_strings(dataset: h5py.Dataset, target: np.ndarray, start: int) -> None:
 def little_memory() -> Iterator[None]:
     """Limits the memory that this process may allocate while HDF5 reads strings of variable length.
 
-    HDF5 allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they exist,
-    and any number of strings may refer to the same bytes. On systems without /proc, no limit is set.
+    HDF5 allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they exist.
+    Any number of strings may refer to the same bytes. On systems without /proc, no limit is set.
     """
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -1,4 +1,4 @@
-"""Makes the table of `--list-datasets`: the families in the archive and in the cache."""
+"""Makes the table that `--list-datasets` prints: the families in the archive and in the cache."""
 
 from common.archive.download_errors import Unreachable
 from common.archive.fetch import listing

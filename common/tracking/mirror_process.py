@@ -17,7 +17,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class MirrorProcess:
-    """The process that sends a run, and the runs of its grid that are passed to `carry`. No method raises an error.
+    """The process that sends a run and those runs of its grid that are passed to `carry`. No method raises an error.
 
     `chosen`: the servers that the user chose. `runs`: the runs to send; the first is `run`.
     """

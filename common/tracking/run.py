@@ -20,7 +20,7 @@ from common.tracking.trusted_servers import command_to_send
 
 @dataclass(frozen=True)
 class RunInfo:
-    """The description of a run that its servers show.
+    """Describes a run; its servers show this description.
 
     experiment, name: as MLflow shows them. parent: `uuid` of the parent run, such as a grid, in the same experiment;
     the parent's process sends this run, too. source: path of the code in the repository; MLflow shows it with the
@@ -45,7 +45,7 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
         resume: resume the run in `folder`, on its previous servers and on `server`.
 
     Raises:
-        UserError: the folder already contains a run (with `resume`: contains none), or another process is writing it.
+        UserError: the folder already contains a run (or none, with `resume`), or another process is writing it.
     """
     folder = Path(folder).resolve()
     if fault := journal.fault_of_folder(folder):
@@ -141,7 +141,7 @@ class Run:
         self.tags({DESCRIPTION_TAG: markdown})
 
     def dataset(self, name: str, *, digest: str, source: str, context: str, patches: int) -> None:
-        """Records a dataset: `digest`, the sha256 of its content; `context`, "training", "validation" or "test"."""
+        """Records a dataset. `digest`: sha256 of its content. `context`: "training", "validation" or "test"."""
         self._journal.append(
             "dataset", name=name, digest=digest, source=str(source), context=context, patches=int(patches)
         )

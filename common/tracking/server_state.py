@@ -49,7 +49,7 @@ class Mark:
 
 
 def mark_path(run: Path, server: str) -> Path:
-    """Returns the path of a server's mark; the file name is readable, and unique for the server's address."""
+    """Returns the path of a server's mark; the file name is readable, and unique for each server address."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", server).strip("-")[-40:]
     return journal.tracking_folder(run) / "servers" / f"{words}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
 

@@ -6,7 +6,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-# The stricter limits of MLflow 2.14 and 3.x, so that a run looks the same on every server.
+# The stricter of the limits of MLflow 2.14 and 3.x, so that a run looks the same on every server.
 KEY_LENGTH = 250
 PARAMETER_LENGTH = 6000
 TAG_LENGTH = 5000

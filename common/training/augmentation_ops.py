@@ -1,7 +1,7 @@
 """Augments whole batches: light, noise, zooms, shifts and blur, drawn anew for each patch and step.
 
-All functions use only TensorFlow, on float32 [n, height, width, planes] with 1 plane (Y) or 3 (Y, U, V); they compute
-the same eagerly and in the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two
+All functions use only TensorFlow, on float32 [n, height, width, planes] with 1 plane (Y) or 3 (Y, U, V); they return
+the same results in eager mode and in the compiled training step. Flips, zooms, shifts and blur are one resampling: two
 small matrix products per patch instead of gathers. Random numbers come only from a seed pair, never from global state.
 """
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from common.datasets import streaming
 from common.datasets.patch_file import Patches
 
-NEIGHBOURS = 1024  # patches that are read together: one chunk of our files at 16x16
+NEIGHBOURS = 1024  # number of patches that are read together: one chunk of our 16x16 files
 
 
 class MemoryData:

@@ -71,7 +71,7 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
 
 
 def needs() -> Needs:
-    """Reads what TensorFlow was built for from a file of its package."""
+    """Reads from a file of TensorFlow's package what TensorFlow was built for."""
     file = Path(find_spec("tensorflow").origin).parent / "python" / "platform" / "build_info.py"
     build = runpy.run_path(str(file))["build_info"]
     least = min((int(name.split("_")[1]) for name in build.get("cuda_compute_capabilities", ())), default=0)

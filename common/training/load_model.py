@@ -1,4 +1,4 @@
-"""Loads trained models, and raises one clear error for anything else."""
+"""Loads trained models, and raises one clear error for any other file."""
 
 from pathlib import Path
 

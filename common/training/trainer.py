@@ -120,7 +120,7 @@ class Trainer:
                 x = self._train_layer(layer, x)
             loss = tf.reduce_mean(self.loss(y, x))
         self.optimizer.apply(tape.gradient(loss, [w.value for w in self.optimizer.weights]))
-        # The average starts as a plain mean; otherwise the random first weights would stay in it for a long time.
+        # The average starts as a plain mean; otherwise it would contain the random first weights for a long time.
         t = tf.cast(self.optimizer.iterations, tf.float32)
         keep = tf.minimum(self.settings.average, t / (t + 9))
         for average, weight in self.averaged:
