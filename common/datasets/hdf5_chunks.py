@@ -33,7 +33,7 @@ def check_layout(dataset: h5py.h5d.DatasetID, name: str) -> None:
     size, whole = prod(chunk) * item, prod(dataset.shape) * item
     if size > max(whole, CHUNK_LIMIT_BYTES):
         raise UserError(
-            f"{name} has chunks that are larger than itself. Received: chunks of {size / 1e6:.0f} MB for "
+            f"{name} has chunks that are larger than the dataset. Received: chunks of {size / 1e6:.0f} MB for "
             f"{whole / 1e6:.0f} MB. Repack the file: h5repack."
         )
     stored = set()

@@ -117,7 +117,7 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
         )
     if driver.fault or not driver.devices:
         shown = f" (CUDA_VISIBLE_DEVICES is {chosen!r})" if chosen is not None else ""
-        return f"the NVIDIA driver finds no GPU: {driver.fault or 'it shows none'}{shown}. nvidia-smi says more."
+        return f"the NVIDIA driver finds no GPU: {driver.fault or 'it shows none'}{shown}. Run nvidia-smi for details."
     name, capability = driver.devices[0]
     if not wanted.libraries and not seen:
         return (

@@ -23,8 +23,8 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
     if tuple(model.input_shape[1:]) != tuple(input_shape):
         wanted, given = ("x".join(map(str, shape)) for shape in (model.input_shape[1:], input_shape))
         raise UserError(
-            f"the model takes {wanted} patches (height x width x channels); the files have others. Received: {given}. "
-            "Use files of the model's size and colour."
+            f"the model takes {wanted} patches (height x width x channels), but those in the files differ. "
+            f"Received: {given}. Use files of the model's size and colour."
         )
     return model
 
@@ -47,6 +47,6 @@ def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int, re
     dropout = any(type(layer).__name__ == "Dropout" for layer in model.layers)
     if regularize and not dropout:
         raise UserError(
-            f"--regularize needs dropout, and the model of --init has none. Received: {path}. Leave it out."
+            f"--regularize needs dropout, but the model of --init has none. Received: {path}. Drop --regularize."
         )
     return model, {"filters": filters, "dense": dense, "regularize": dropout}

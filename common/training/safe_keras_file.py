@@ -150,7 +150,7 @@ def _check_config(config: dict) -> None:
             if not known or part.get("registered_name") not in (None, name):
                 shown = f"{module}.{name}" if isinstance(module, str) else str(name)
                 raise UserError(
-                    f"it contains more than plain Keras layers, which is not loaded because it could run code. "
+                    f"it contains more than plain Keras layers; it is not loaded, because it could run code. "
                     f"Received: {shown[:100]}."
                 )
         if "lora_rank" in part or part.get("quantization_config"):

@@ -28,7 +28,7 @@ def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, 
     shape = (models[0].size, models[0].size, models[0].channels)
     if patches.X.shape[1:] != shape:
         taken, found = ("x".join(map(str, sides)) for sides in (shape, patches.X.shape[1:]))
-        raise UserError(f"the models take {taken} patches, but the files have others. Received: {found}.")
+        raise UserError(f"the models take {taken} patches, but those in the files differ. Received: {found}.")
     return models
 
 

@@ -83,7 +83,7 @@ def test_patches_are_read_in_blocks(files):
         (
             ["large.keras", "large.keras"],
             1,
-            "the models take 32x32x1 patches, but the files have others. Received: 16x16x1",
+            "the models take 32x32x1 patches, but those in the files differ. Received: 16x16x1",
         ),
     ],
 )
