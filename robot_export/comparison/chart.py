@@ -49,7 +49,7 @@ def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:
 
 
 def _bars(rows: list[dict]) -> list[dict]:
-    """Chooses at most GROUPS rows per kind of group; chooses the recordings with the most changed patches."""
+    """Chooses at most GROUPS rows of each kind; the chosen recordings are those with the most changed patches."""
     bars = []
     for group in dict.fromkeys(row["group"] for row in rows):
         members = [row for row in rows if row["group"] == group]

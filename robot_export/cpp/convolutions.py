@@ -49,7 +49,7 @@ def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
 
 
 def largest(kind: str, n: str) -> Lines:
-    """Generates the last part of the transform, from {n}t0 to {n}t3 and {n}u0 to {n}u3, and the largest output."""
+    """Generates the last part of the transform and the maximum. The inputs are {n}t0 to {n}t3 and {n}u0 to {n}u3."""
     rows = [
         f"const {kind} {row} = larger({row}0 + ({row}1 + {row}2), {row}1 - {row}2 - {row}3);"
         for row in (f"{n}t", f"{n}u")
@@ -60,7 +60,7 @@ def largest(kind: str, n: str) -> Lines:
 def first_convolution(stage: Stage) -> Lines:
     """Generates the first convolution. A vector contains several tiles, because there are few channels and many tiles.
 
-    The code reads `in`, a patch in the layout `Spread`, and writes `out`, [row][column][channel], inside its border.
+    The code reads `in`, a patch in the layout `Spread`. It writes `out`, [row][column][channel], except its border.
     """
     width, tiles, count, channels = stage.width, stage.tiles, stage.outer, stage.channels
     kind = stage.vector(width)

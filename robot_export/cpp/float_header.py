@@ -1,4 +1,4 @@
-"""Generates a C++ header for a network, which needs no libraries, heap or exceptions, and writes only to the stack."""
+"""Generates the C++ header of a network; it needs no libraries, heap or exceptions, and writes only to the stack."""
 
 import re
 from collections.abc import Mapping

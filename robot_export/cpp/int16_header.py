@@ -14,7 +14,7 @@ from robot_export.folded_network import FoldedNetwork
 
 
 def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
-    """Generates the text of the header; its self test expects exactly the outputs of `int16_reference.predict`.
+    """Generates the text of a header, whose self test expects exactly the outputs of `int16_reference.predict`.
 
     network: a network that `float_header.check` accepts. whole: the same network, quantised by `quantise`.
     """
@@ -37,7 +37,7 @@ def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
     lines = [array("factors1", factors, "std::int16_t", macro="BALL_FACTOR")]
     for number, layer in enumerate(whole.layers[1:], 2):
         values = layer.factors
-        if values.ndim == 3:  # tiles: factors are in the order of use, by column, and without padded pairs
+        if values.ndim == 3:  # tiles: the factors are sorted by column, and padded pairs are left out
             used = -(-network.convolutions[number - 1].weights.shape[2] // 2) * 2
             rows = values.reshape(4, 4, *values.shape[1:]).swapaxes(0, 1)[:, :, :used]
             values = np.stack([rows[:, 1], rows[:, 2], rows[:, 0], -rows[:, 3]], axis=1)

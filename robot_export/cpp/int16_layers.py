@@ -12,7 +12,7 @@ WIDTHS = (8, 4)  # int32 values per vector: 8 with AVX2, 4 on all other machines
 
 
 def plan(network: FoldedNetwork, whole: Int16Network, width: int) -> list[Stage]:
-    """Describes the six layers, for vectors of at most this width."""
+    """Describes the six layers for vectors of at most `width` sums."""
     stages = zip(layers.plan(network, width), whole.layers, strict=True)
     return [replace(stage, group=2, slope=layer.slope, shift=layer.shift) for stage, layer in stages]
 
@@ -77,7 +77,7 @@ def _turned(stage: Stage, lanes: int) -> Lines:
 
 
 def _tiled(stage: Stage, border: bool) -> Lines:
-    """Generates the second or third convolution, whose input has a border; border: whether the output has one, too."""
+    """Generates the second or third convolution, whose input has a border. border: whether the output has a border."""
     tiles, block, inner = stage.tiles, stage.block, stage.inner
     row, plane = (stage.side + 2) * inner, (tiles + 1) * inner
     lines = [

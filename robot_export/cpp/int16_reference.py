@@ -1,4 +1,4 @@
-"""Defines the exact outputs of the int16 header in NumPy; every compiled header must give the same bits."""
+"""Computes the exact outputs of the int16 header in NumPy; every compiled header must give the same bits."""
 
 from dataclasses import dataclass
 
@@ -85,7 +85,7 @@ def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
 
 
 def _direct(x: np.ndarray, factors: np.ndarray, size: int) -> np.ndarray:
-    """Computes a convolution without padding with a kernel of this size or, if the size is 0, a dense layer."""
+    """Computes an unpadded convolution with a kernel of this size, or a dense layer if the size is 0."""
     if size:
         windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
         x = windows.reshape(*windows.shape[:3], -1)

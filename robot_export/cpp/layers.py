@@ -7,7 +7,7 @@ from robot_export.folded_network import FoldedNetwork
 
 
 def plan(network: FoldedNetwork, width: int) -> list[Stage]:
-    """Describes the six layers in float, for vectors of at most this width."""
+    """Describes the six layers in float for vectors of at most `width` sums."""
     side, _, channels = network.input_shape
     layers = (*network.convolutions, *network.dense)
     sides, counts = (side, side // 2, side // 4, side // 8, side // 8 - 1, 1), [channels]
@@ -17,7 +17,10 @@ def plan(network: FoldedNetwork, width: int) -> list[Stage]:
 
 
 def functions(widths: Sequence[int], bodies: Callable[[int], list[Lines]]) -> str:
-    """Generates one function per layer for each vector width, largest width first; bodies: width -> function bodies."""
+    """Generates one function per layer for each vector width, starting with the largest width.
+
+    bodies: width -> the lines of each function.
+    """
     text = []
     for width in widths:
         text.append(f"#{'if' if width == widths[0] else 'elif'} BALL_WIDTH == {width}")

@@ -7,7 +7,8 @@ from robot_export.cpp.weights import padded
 
 Lines = list[str]
 Pieces = list[tuple[int, int]]  # the vectors of a row: (number of lanes, offset)
-ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # {vector width: registers for sums}; processors have 16, 16 or 32 in total
+# The number of registers for sums, by vector width. Processors with these widths have 16, 16 and 32 vector registers.
+ACCUMULATORS = {4: 8, 8: 12, 16: 24}
 
 
 @dataclass(frozen=True)

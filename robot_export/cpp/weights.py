@@ -2,8 +2,8 @@
 
 import numpy as np
 
-# G g G^T are the 16 factors of a 4x4 tile for a 3x3 kernel g: see F(2x2, 3x3) in Lavin & Gray, Fast Algorithms for
-# Convolutional Neural Networks, 2016.
+# G g G^T is the matrix of the 16 factors of a 4x4 tile for a 3x3 kernel g. See F(2x2, 3x3) in Lavin & Gray, Fast
+# Algorithms for Convolutional Neural Networks, 2016.
 _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
@@ -24,7 +24,7 @@ def pad_last(values: np.ndarray) -> np.ndarray:
 
 
 def pad_inputs(values: np.ndarray) -> np.ndarray:
-    """Pads the second last axis with zeros to a multiple of four."""
+    """Pads the second-to-last axis with zeros to a multiple of four."""
     return pad_last(values.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 

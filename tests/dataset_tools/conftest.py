@@ -26,7 +26,8 @@ def png():
         if isinstance(pixels, int | tuple):
             width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
             generator = np.random.default_rng([seed, width, height])
-            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: patches differ
+            # Low frequencies make patches with different seeds look different.
+            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)
             pixels = np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
         info = PngImagePlugin.PngInfo()
         for key, value in (text or ({"ball_intersect": 0} if labelled else {})).items():

@@ -32,7 +32,7 @@ def contents(folder):
 
 
 def wait_for(condition, process):
-    """Waits until `condition` is true while the process runs, and returns the condition's value."""
+    """Waits until `condition()` is true, and returns its value; fails if the process ends before that."""
     deadline = time.monotonic() + 60
     while not (found := condition()):
         assert time.monotonic() < deadline, "the process did not get that far"

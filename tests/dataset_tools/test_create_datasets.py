@@ -29,7 +29,13 @@ def test_runs_as_a_script_in_its_folder_and_as_a_module(project):
     "script", ["ball_classification_datasets/create_datasets.py", "ball_detection_datasets/create_datasets.py"]
 )
 def test_finds_the_environment_by_itself(script):
-    bare = [sys.executable, "-S", ROOT / "dataset_tools" / script, "--naoth", "nowhere"]  # -S: no installed packages
+    bare = [
+        sys.executable,
+        "-S",
+        ROOT / "dataset_tools" / script,
+        "--naoth",
+        "nowhere",
+    ]  # -S: Python does not find the installed packages
     done = subprocess.run(bare, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "error: --naoth must be a folder. Received: nowhere.\n")
 

@@ -24,7 +24,7 @@ def _trained(rng, name: str, shape: tuple) -> np.ndarray:
 
 
 def patches(seed: int, n: int, shape: tuple) -> np.ndarray:
-    """Makes uint8 patches of five kinds: noise, gradients, uniform, black or white, and black-and-white noise."""
+    """Makes uint8 patches of five kinds: noise, gradients, grey, black or white, and black-and-white noise."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 256, (n, *shape), np.uint8)
     X[1::5] = np.linspace(0, 255, shape[1]).astype(np.uint8)[:, None]

@@ -1,4 +1,4 @@
-"""Checks that any exported file can replace model.keras, and that a header is compiled only if the run made it."""
+"""Checks that any exported file can replace model.keras, and that only generated headers are compiled."""
 
 import json
 import shutil

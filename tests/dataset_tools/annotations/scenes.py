@@ -134,7 +134,7 @@ def varint(value):
 
 
 def message(**fields):
-    """Encodes a protobuf message; f1=... is the value of field 1, in bytes or as an int."""
+    """Encodes a protobuf message. The argument f1 is the value of field 1, and so on; values are bytes or int."""
     out = b""
     for key, value in fields.items():
         number = int(key[1:])

@@ -1,4 +1,4 @@
-"""Each name in the annotations leads to one picture. A name with no or several pictures is skipped with a reason."""
+"""Each name in the annotations leads to one picture. Other names are skipped, and the reason is given."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""JSON that is read in parts gives the same values as JSON that is read whole. Invalid files give a one-line error."""
+"""JSON that is read in parts gives the same values. Files that are not JSON give a one-line error."""
 
 import json
 

@@ -13,7 +13,10 @@ FACTS = {"ball": 0.0, "penalty": 0.0, "robot": 0.0, "circle": UNKNOWN, "side": n
 
 
 def batch(recordings, plan=PLAN, seed=0, origin="naoth", skipped=(), digest="digest", **facts):
-    """Makes a batch with a patch per entry of `recordings`. A value in `facts` is for all patches, or one per patch."""
+    """Makes a batch with one patch per recording.
+
+    Each of `facts` is one value for all patches, or a list with one value per patch.
+    """
     n, generator = len(recordings), np.random.default_rng(seed)
     planes = 2 if plan.chroma else 1
     pixels = {size: generator.integers(0, 256, (n, size, size, planes), dtype=np.uint8) for size in plan.sizes}

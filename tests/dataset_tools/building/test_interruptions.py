@@ -1,4 +1,4 @@
-"""A build may be interrupted or killed at any moment. Like a terminal, the tests send a signal to all its processes."""
+"""A build may be interrupted or killed at any moment. As in a terminal, all its processes get the signal."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def test_a_killed_build_leaves_the_previous_files_and_no_processes(tmp_path, nao
     process = start_build(tmp_path / "out", naoth, "--seed", "1")
     wait_for(lambda: any(path.stat().st_size for path in tmp_path.glob("out/classification/.build-*/16.u8")), process)
     process.kill()
-    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, also the workers
+    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, including workers
     after = contents(tmp_path / "out")
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]

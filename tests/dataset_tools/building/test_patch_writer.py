@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     path = tmp_path / "out.h5"
-    for count in (2000, 780, 740):  # reaches the limit in the middle of the pixels, at their end, or never
+    for count in (2000, 780, 740):  # the limit is reached inside the pixels, at the end of the pixels, or never
         done = subprocess.run(
             [sys.executable, "-c", write, str(path), str(count)], capture_output=True, text=True, check=False
         )

@@ -57,7 +57,8 @@ def test_recordings_are_linked_by_several_duplicates(links, together):
     groups = recording_splits._linked(counts, {("a", "c"): links, ("b", "elsewhere"): 99})
     assert (("a", "c") in groups) == together
     large = dict.fromkeys("ab", (1000, 0))
-    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]  # 9 duplicates are fewer than 1 %
+    # 9 duplicates are fewer than one percent of the patches, so the recordings are not linked.
+    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]
     assert recording_splits._linked(large, {("a", "b"): 10}) == [("a", "b")]
 
 

@@ -55,7 +55,8 @@ def test_robot_and_penalty_overlaps_are_written(tmp_path, pictures):
             if f"{kind}_intersect" in text:
                 assert f"{kind}_center_x" in text
                 found.append(number(text, f"{kind}_intersect"))
-    assert max(shares["robot"]) > 0.8  # fraction of the patch; 1 is impossible, because the patch would be flat
+    # A fraction of the patch. It cannot be 1, because a patch that shows only the drawn robot would be flat.
+    assert max(shares["robot"]) > 0.8
     assert max(shares["penalty"]) > 0.9  # fraction of the penalty mark that is inside the patch
 
 

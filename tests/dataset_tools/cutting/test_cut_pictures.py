@@ -1,4 +1,4 @@
-"""Every picture is cut once, into the archive of its recording and camera, up to the maximum numbers of patches."""
+"""Every picture is cut once, into the archive of its recording and camera, and never into more patches than allowed."""
 
 import pytest
 

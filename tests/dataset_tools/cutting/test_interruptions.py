@@ -56,7 +56,7 @@ def test_an_interrupted_run_keeps_the_existing_archives(started, number, status)
 def test_the_next_run_removes_the_leftovers_of_a_killed_one(started, source):
     process, out, before = started
     process.kill()
-    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, also the workers
+    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, including workers
     after = contents(out)
     assert {name: after[name] for name in before} == before
     assert [name for name in after if name.startswith(".cut-")]

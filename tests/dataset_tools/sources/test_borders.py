@@ -44,7 +44,7 @@ def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, 
     if width < 1 or height < 1:
         return
     found = facts(box, border, x, y, 7).circle
-    # Finds the shifts of all patches for which the exporter gives this box. If they differ, the shift is unknown.
+    # Finds the shifts of all patches for which the exporter writes this box. If they differ, the shift is unknown.
     left, top = patch[:2]
     sources = {
         shift
@@ -83,8 +83,11 @@ def test_nearly_all_positions_are_known():
         ((100, 5, 40), (10, 0)),
         ((595, 100, 40), (10, 10)),  # cut off at the right
         ((595, 435, 40), (10, 10)),  # cut off at the right and the bottom
-        ((5, 5, 40), None),  # a patch of 40x40 that was not moved, or a patch of 30x30 that was moved
-        ((5, 435, 40), None),  # a patch of 40x40 that was cut off below, or a patch of 30x30 that was moved
+        ((5, 5, 40), None),  # unknown: either a patch of 40x40 that was not moved, or a patch of 30x30 that was moved
+        (
+            (5, 435, 40),
+            None,
+        ),  # unknown: either a patch of 40x40 that was cut off below, or a patch of 30x30 that was moved
     ],
 )
 def test_positions_computed_by_hand(patch, moved):

@@ -14,7 +14,7 @@ NAOTH = ("--origins", "naoth")
 
 
 def listed(folder: Path, patches, wrong, monkeypatch, named: bool) -> list[str]:
-    """Writes suspects.csv as if networks had found the `wrong` labels. Returns the sources or digests in it."""
+    """Writes suspects.csv as if networks had found the `wrong` labels. Returns the sources or digests in the file."""
     file = folder / "patches.h5"
     write_patches(file, patches.X, patches.y, recording=patches.recording, source=patches.source if named else None)
     scores = np.where(np.isin(np.arange(len(patches)), wrong), 1 - patches.y, patches.y).astype(np.float32)

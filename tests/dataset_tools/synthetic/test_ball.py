@@ -67,7 +67,7 @@ def test_look_up_finds_the_texel_of_each_direction():
     side = ball.MAP_SIDE
     points = ball.octahedral_points(side).reshape(1, -1, 3).transpose(0, 2, 1).astype(np.float32)
     shown = ball.look_up(points, np.array([9])).reshape(side, side)
-    assert (shown == ball.atlas()[9]).mean() > 0.995  # at the folds of the map, rounding may select a neighbour
+    assert (shown == ball.atlas()[9]).mean() > 0.995  # near a fold, rounding may select a neighbouring texel
 
 
 def test_rotations_are_orthogonal():

@@ -1,4 +1,4 @@
-"""Conditions are within their ranges and differ between recordings; every patch has its own camera settings."""
+"""Random conditions are within their ranges and differ between recordings; every patch has its own camera settings."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""The synthetic dataset always has the same bytes and disjoint splits; of many processes, only one renders it."""
+"""The synthetic dataset always has the same bytes and disjoint splits; many processes together render it only once."""
 
 import hashlib
 import subprocess

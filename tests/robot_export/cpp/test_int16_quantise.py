@@ -17,7 +17,7 @@ from .headers import MODELS, quantised
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_ranges_are_those_of_the_activations_in_keras(name):
-    """A layer's activations are the inputs of the next layer. Those of the last convolution are flattened first."""
+    """The activations of a layer are the inputs of the next layer, which may be the layer that flattens them."""
     model = random_model(7, **MODELS[name])
     X = patches(1, 40, model.input_shape[1:])
     inputs = [model.get_layer(layer).input for layer in ("conv2", "conv3", "conv4", "flatten", model.layers[-1].name)]

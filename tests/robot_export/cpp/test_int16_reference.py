@@ -1,4 +1,4 @@
-"""Checks that the int16 reference is close to the float network, also in its brightness, clamping and sigmoid."""
+"""Checks that the int16 reference is close to the float network, and tests brightness, clamping and sigmoid."""
 
 from dataclasses import replace
 
