@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import ray
 
-BASE_MEMORY = 700_000_000  # bytes that a run needs in addition to its data and to what it shares with its parent
-DATA_FACTOR = 4  # as many bytes as this many copies of the patches, for training and evaluation
-GPUS_PER_RUN = 0.25  # these networks leave a GPU idle most of the time
+BASE_MEMORY = 700_000_000  # bytes that a run needs besides its data and the memory shared with its parent process
+DATA_FACTOR = 4  # training and evaluation need as much memory as this many copies of the patches
+GPUS_PER_RUN = 0.25  # networks this small leave a GPU idle most of the time
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What Ray reserves for one run: cores, GPUs (a fraction if shared), bytes of memory."""
+    """The resources that Ray reserves for one run: cores, GPUs (a fraction if shared) and bytes of memory."""
 
     threads: int
     gpus: float
@@ -28,12 +28,12 @@ class Needs:
 
 
 def nodes() -> dict[str, dict]:
-    """The nodes that are alive: id -> Ray's description (NodeManagerHostname, NodeManagerAddress, Resources)."""
+    """Returns the nodes that are alive: id -> what Ray says about the node (NodeManagerHostname, Resources, ...)."""
     return {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
 
 
 def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes: int) -> Needs:
-    """Returns what a run needs; by default, this includes a quarter of a GPU if the cluster has one."""
+    """Returns the resources that a run needs; by default, they include a quarter of a GPU if the cluster has one."""
     if gpus is None:
         gpus = GPUS_PER_RUN if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
     memory = memory_gb * 1e9 if memory_gb else BASE_MEMORY + DATA_FACTOR * data_bytes

@@ -12,10 +12,10 @@ CONNECT_SECONDS = 5.0
 def head_node(address: str | None) -> str:
     """Returns the head node to join as HOST:PORT, from `address` or RAY_ADDRESS; LOCAL if neither is set.
 
-    Checks that something listens there, because Ray itself would try for minutes.
+    Checks that a program listens at this address, because Ray itself would try for minutes.
 
     Raises:
-        UserError: this is not an address, or nothing listens there.
+        UserError: the address is not HOST:PORT, or no program listens there.
     """
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     if address == LOCAL:

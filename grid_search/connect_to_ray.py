@@ -14,14 +14,14 @@ import ray
 import ray._private.utils
 import ray._private.worker
 
-import psutil  # isort: skip - part of Ray, found only after Ray is imported
+import psutil  # isort: skip - a part of Ray that can be imported only after Ray
 
 from common.cli.stop_request import uninterrupted
 from common.errors import UserError
 from grid_search.cluster_address import LOCAL
 
-OBJECT_STORE_BYTES = 80_000_000  # for the results of slots, a few hundred kilobytes each
-STARTS = 5  # how often to try; Ray waits 15 s for its own processes, and a busy machine may need longer
+OBJECT_STORE_BYTES = 80_000_000  # memory for the results of slots; each result takes a few hundred kilobytes
+STARTS = 5  # attempts to start Ray, which waits only 15 s for its processes; a busy machine may need longer
 SOCKET_PATH = 103  # maximum length of a Unix socket's path on macOS, in bytes; on Linux it is 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
@@ -32,13 +32,15 @@ def connected(address: str, grid: Path) -> Iterator[None]:
 
     Args:
         address: from `cluster_address.head_node`; call `ray_environment.prepare` before Ray is imported.
-        grid: the grid's folder. A private cluster's sockets and logs are in a folder named after it, which is emptied.
+        grid: the grid's folder. A private cluster keeps its sockets and logs in a temporary folder, which is named
+            after the grid's folder and is emptied first.
 
     Raises:
         UserError: no cluster answers at the address, or no folder has a short enough path.
     """
-    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # it prints a lot if a node dies
-    ray._private.utils.set_sigterm_handler = lambda _: None  # in this process: its handler would end it without a line
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # otherwise Ray prints a lot if a node dies
+    # Ray's own handler would end this process without a message.
+    ray._private.utils.set_sigterm_handler = lambda _: None
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
@@ -47,7 +49,7 @@ def connected(address: str, grid: Path) -> Iterator[None]:
             if address == LOCAL:
                 settings["_temp_dir"] = str(_folder(grid))
             try:
-                with uninterrupted():  # an interrupt would be lost in a fork, or crash Ray
+                with uninterrupted():  # otherwise an interrupt would be lost in a fork, or crash Ray
                     ray.init(address, **settings)
                 break
             except Exception as error:  # Ray raises many kinds of exceptions, even plain Exception
@@ -57,7 +59,7 @@ def connected(address: str, grid: Path) -> Iterator[None]:
                     raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None
                 print("Ray did not start in time because this machine is busy; trying again", flush=True)
         yield
-    finally:  # this takes a second or two; signals are ignored meanwhile
+    finally:  # shutting down takes a second or two; signals are ignored during this time
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         ray.shutdown()
         shutil.rmtree(_path(grid), ignore_errors=True)
@@ -66,7 +68,10 @@ def connected(address: str, grid: Path) -> Iterator[None]:
 
 
 def _folder(grid: Path) -> Path:
-    """Makes an empty folder for a private cluster; kills processes of a failed start (their commands name it)."""
+    """Makes an empty folder for a private cluster.
+
+    Kills the processes that a failed start left behind: their command lines contain the folder's path.
+    """
     path = _path(grid)
     with suppress(psutil.Error, OSError):
         for process in psutil.process_iter():
@@ -78,15 +83,16 @@ def _folder(grid: Path) -> Path:
 
 
 def _path(grid: Path) -> Path:
-    """Returns a path with a hash of the grid's whole path, as two output folders may have grids of the same name."""
+    """Returns the folder of a private cluster; a hash of the grid's path distinguishes grids of the same name."""
     name = f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"
     return short_folder(len(name) + 1 + RAY_NEEDS, otherwise=grid.parent) / name
 
 
 def short_folder(room: int, otherwise: Path | None = None) -> Path:
-    """Returns a folder whose path is short enough to add `room` bytes for the path of a Unix socket inside it.
+    """Returns a folder whose path leaves at least `room` bytes for the rest of a Unix socket's path.
 
-    This is RAY_TMPDIR if it is set, else the system's temporary folder (a long path on macOS), /tmp, or `otherwise`.
+    This is RAY_TMPDIR if it is set. If not, it is the first suitable folder of the system's temporary folder (which
+    has a long path on macOS), /tmp and `otherwise`.
 
     Raises:
         UserError: the paths of all these folders are too long.

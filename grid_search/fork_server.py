@@ -1,13 +1,16 @@
-"""Imports everything that runs need once, and forks a process for every run.
+"""Imports the modules that all runs need, and then forks a process for every run.
 
 python -m grid_search.fork_server MODULE SOCKET
 
 This process listens on the Unix socket SOCKET before it imports anything. The imports take five to ten seconds of CPU
-time, once per node; on the driver's node, Ray starts at the same time. Each connection gets a fork of this process,
-which reports that it is ready, reads a job in one line (JSON: `options`, `log`, `environment`), forks the run, and
-replies with the exit status of the run. The line "stop" asks the run to end. If the slot that made the connection dies,
-the run is killed. A fork starts in milliseconds and begins like `train.py` after its imports, with fresh seeds and
-devices, so its results are the same. All memory of a run, also on the GPU, is freed when the run ends.
+time, once per node; on the driver's node, Ray starts at the same time.
+
+This process forks a copy of itself for each connection. The copy reports that it is ready, and reads a job from one
+line (JSON: `options`, `log`, `environment`). Then it forks the run, and replies with the exit status of the run. The
+line "stop" asks the run to end. If the slot at the other end of the connection dies, the run is killed.
+
+A fork starts in milliseconds. It begins in the same state as `train.py` after its imports: no seed is set and no device
+is in use, so the results are the same. When a run ends, all of its memory is freed, including its GPU memory.
 """
 
 import fcntl
@@ -29,23 +32,24 @@ from common.cli.option import from_json
 from common.cli.printable import printable
 from common.errors import UserError
 
-# Not an exit status of train.py: the cause may be temporary (disk, memory, network), so a second try is worthwhile.
+# train.py itself never returns this exit status. It means that the cause of a failure may be temporary (disk, memory,
+# network), so a second try is worthwhile.
 MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def main() -> int:
-    """Forks a process for every connection, until stdin is closed."""
+    """Forks a process for every connection until stdin is closed."""
     place = Path(sys.argv[2])
     lock = place.with_suffix(".lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return 0  # another slot of this node has already started such a process
-    place.unlink(missing_ok=True)  # left by a killed process
+        return 0  # another slot on this node has already started a fork server
+    place.unlink(missing_ok=True)  # a killed process may have left its socket there
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(place))
     listener.listen()
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the runs; this process ends when stdin is closed
+    for number in (signal.SIGINT, signal.SIGTERM):  # these are for the runs; this process ends when its stdin is closed
         signal.signal(number, signal.SIG_IGN)
     module, fault = _import()
     gc.freeze()  # garbage collection in a child would write to every object and so copy all shared memory
@@ -63,7 +67,7 @@ def main() -> int:
 
 
 def _import() -> tuple:
-    """Returns the project's module and "", or None and one line that says why it cannot be imported."""
+    """Returns the project's module and ""; if it cannot be imported, returns None and the reason in one line."""
     try:
         module = importlib.import_module(sys.argv[1])
         package = module.__name__.rpartition(".")[0]
@@ -101,7 +105,7 @@ def _obey(lines, child: int) -> None:
 
 
 def _train(module, job: dict, parent: int) -> None:
-    """Trains in this new process, and ends the process."""
+    """Trains in this new process, and then ends the process."""
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)

@@ -13,7 +13,7 @@ FILE_SECONDS = 5.0
 
 
 class LiveView:
-    """Prints what happens, and keeps a list of all runs in overview.txt in the grid's folder."""
+    """Prints the events of a grid, and keeps a list of all runs in overview.txt in the grid's folder."""
 
     def __init__(self, plan: Plan, slots: int):
         self.plan, self.slots = plan, slots
@@ -102,7 +102,7 @@ def _name(progress) -> str:
 
 
 def seconds_left(progress) -> float | None:
-    """Estimates the seconds until the run ends from its latest epochs; None before the first epoch ends."""
+    """Estimates from the latest epochs how many seconds a run still needs; None before the first epoch ends."""
     latest = [row["epoch_seconds"] for row in progress.rows[-10:] if "epoch_seconds" in row]
     if not latest or not progress.epochs:
         return None

@@ -29,7 +29,8 @@ ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tr
 class GridOptions:
     """The settings of `python3 grid_search`.
 
-    arrays: option of train.py without dashes -> values as on the command line; "on" and "off" for a switch.
+    arrays: the name of an option of train.py, without dashes -> its values as on the command line; "on" and "off" for a
+        switch.
     rest: arguments for every run.
     """
 
@@ -58,7 +59,7 @@ def parse_args(argv: list[str]) -> GridOptions:
     """Splits the command line into the options of the grid and those of the runs.
 
     Raises:
-        UserError: there is no module, an option is set by the grid itself, or a value is impossible.
+        UserError: no module is given, an option is one that the grid sets itself, or a value is invalid.
     """
     parser = Parser(prog="python3 grid_search", description=__doc__, epilog=EPILOG)
     parser.add_argument("module", nargs="?", metavar="MODULE", help="the module to train, such as classifier_cnn.train")

@@ -1,4 +1,4 @@
-"""Plans a grid: checks the options of every run like a command line of train.py, and writes and reads plan.json."""
+"""Plans a grid: checks the options of every run as train.py does, and writes and reads plan.json."""
 
 import contextlib
 import hashlib
@@ -25,7 +25,10 @@ FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_n
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a grid. varies: its value of each array. run_name: the name of its folder and on MLflow."""
+    """One run of a grid.
+
+    varies: the value that this run takes from each array. run_name: the name of its folder and of its run on MLflow.
+    """
 
     index: int
     varies: dict[str, str]
@@ -34,7 +37,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """For example `filters 4 4 8 8, augment on`."""
+        """The values of this run in words, for example `filters 4 4 8 8, augment on`."""
         return in_words(self.varies) or "the only run"
 
 
@@ -42,8 +45,9 @@ class Run:
 class Plan:
     """All runs of a grid.
 
-    module: such as "classifier_cnn.train". name: the folder's name. metric: the column of metrics.csv for ranking.
-    varies: the arrays with more than one value. folder: for plan, logs and overview; those of the runs are beside it.
+    module: the training module, such as "classifier_cnn.train". name: the folder's name. metric: the column of
+    metrics.csv for ranking. varies: the arrays with more than one value. folder: contains the plan, the logs and the
+    overview; the folders of the runs are beside it.
     """
 
     module: str
@@ -56,12 +60,12 @@ class Plan:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether smaller is better, according to the metric's name."""
+        """Whether a smaller value of the metric is better, according to its name."""
         return any(word in self.metric for word in ("loss", "error", "brier", "false_positive"))
 
     @property
     def best(self) -> Callable:
-        """`min` or `max`."""
+        """The function that selects the best value of the metric: `min` or `max`."""
         return min if self.lower_is_better else max
 
     def log(self, run: Run) -> Path:
@@ -87,16 +91,16 @@ def arguments(combination: dict[str, str], rest: tuple[str, ...] = ()) -> list[s
             words.append(f"--{name}")
         elif value == "off":
             words.append(f"--no-{name}")
-        else:  # several numbers in one value become several arguments; a file name stays one
+        else:  # several numbers in one value become several arguments; a file name remains one argument
             words += [f"--{name}", *(value.split() if re.fullmatch(r"[\d\s.]+", value) else [value])]
     return [*words, *rest]
 
 
 def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
-    """Checks every combination like train.py, and gives each run a name that stays the same when the grid is resumed.
+    """Checks every combination as train.py does, and gives each run a name that stays the same on resuming.
 
     Raises:
-        UserError: train.py would refuse a combination, or two combinations are equal.
+        UserError: train.py would reject a combination, or two combinations are equal.
     """
     module, combined = find_module(options.module), combinations(options)
     varies = {name: list(values) for name, values in options.arrays.items() if len(values) > 1}
@@ -139,7 +143,7 @@ def latest_grid(options: GridOptions) -> Path:
     Raises:
         UserError: there is no grid.
     """
-    parser = Parser(prog="python3 grid_search")  # refuses a missing or empty value, as train.py does
+    parser = Parser(prog="python3 grid_search")  # this parser rejects a missing or empty value, as train.py does
     parser.add_argument("--output-dir", type=Path, default=TrainingOptions().output_dir)
     output_dir = parser.parse_args(arguments(combinations(options)[0])).output_dir
     found = max(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime, default=None)
@@ -192,9 +196,10 @@ def _key(options: TrainingOptions) -> str:
 
 
 def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str:
-    """`8-8-16-16 d64 augment-on combined 16x16 1a2b3c4d-007`: like a run outside a grid, plus the varying options.
+    """Returns the name that a run outside a grid would have, with the values of the arrays and `mark` added.
 
-    `mark`, at the end, identifies the grid and the run; `find_folder` looks for it.
+    For example `8-8-16-16 d64 augment-on combined 16x16 1a2b3c4d-007`. `mark`, at the end, identifies the grid and the
+    run; `find_folder` looks for it.
     """
     words = {"filters": "-".join(map(str, options.filters)), "dense": f"d{options.dense}"}
     if options.run_name:  # the project has a default, such as `my_cnn {dataset}`

@@ -11,8 +11,8 @@ from common.runs.plots import ACCENT, INK, NO_BALL, STYLE, WIDTH, figure, plain_
 from grid_search.plan import Plan
 from grid_search.ranking import pareto_front
 
-NAMED = 20  # maximum number of runs in the list beside a panel; of a longer front, not all runs are listed
-CELL = 14  # characters per value in that list
+NAMED = 20  # maximum number of runs in the list beside a panel; if a front has more runs, some are left out
+CELL = 14  # maximum number of characters of a value in this list
 TITLES = {
     "parameters": "parameters",
     "multiply_accumulates": "multiply-accumulates per patch",
@@ -22,7 +22,7 @@ HOLLOW = {"facecolor": "none", "edgecolor": NO_BALL}
 
 
 def warm_up() -> None:
-    """Loads the fonts and everything else for the first picture; call it once, before the process forks."""
+    """Loads the fonts and everything else that the first picture needs; call it once, before the process forks."""
     with matplotlib.rc_context(STYLE):
         drawing = Figure(layout="constrained")
         drawing.subplots().set(title="0.0", xlabel="0.0")
@@ -30,7 +30,7 @@ def warm_up() -> None:
 
 
 def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
-    """Draws the quality against each known cost and for each value of each array; rows: from `ranking.row`."""
+    """Draws the quality of all rows: one panel for each known cost, one for each array. rows: from `ranking.row`."""
     enough = min(2, len(plan.runs))  # a plot with a single dot is useless, unless there is only one run
     costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)
@@ -68,8 +68,8 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
     _quality_axis(axes, plan, rows)
     axes.margins(x=0.06, y=0.12)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=11, borderaxespad=0, handletextpad=0.3)
-    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # always includes the best run
-    below = plan.lower_is_better  # then the lower left corner beside a front is always empty
+    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # this selection always includes the best run
+    below = plan.lower_is_better  # if so, the space to the lower left of each point of a front is always empty
     look = {"ha": "right", "va": "top" if below else "bottom", "fontsize": 10, "weight": "bold", "color": ACCENT}
     for number, row in enumerate(named, 1):
         place = {"xytext": (-4, -4 if below else 4), "textcoords": "offset points"}

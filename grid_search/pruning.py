@@ -1,4 +1,4 @@
-"""Stops runs that fall behind, with Ray Tune's asynchronous successive halving on the epochs' metric."""
+"""Stops runs that fall behind, with Ray Tune's asynchronous successive halving on the metric of each epoch."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from grid_search.plan import Plan
 from grid_search.run_progress import Progress
 
-FIRST_RUNG = 1 / 16  # fraction of all epochs; later than the learning rate's warm-up, which takes 1 / 20
+FIRST_RUNG = 1 / 16  # fraction of all epochs; the warm-up of the learning rate, which takes 1 / 20, is over by then
 REDUCTION = 2  # at every rung (1/16, 1/8, 1/4, 1/2 of the epochs), the better half continues
 
 
@@ -18,14 +18,14 @@ class Pruner:
     """
 
     def __init__(self, plan: Plan, active: bool):
-        """`active`: whether to stop runs. pruned.txt in the grid's folder lists the stopped ones."""
+        """`active`: whether to stop runs. pruned.txt in the grid's folder lists the stopped runs."""
         self._plan, self._active = plan, active
         self._note = plan.folder / "pruned.txt"
         self._scheduler = None
         self._seen: dict[int, int] = {}
 
     def behind(self, progress: Progress) -> bool:
-        """Whether a run should stop, judged by its epochs so far; no epoch is judged twice."""
+        """Whether a run should stop, judged by its epochs since the last call for this run."""
         rows, metric, index = progress.rows, self._plan.metric, progress.run.index
         trial = SimpleNamespace(trial_id=str(index))
         if not self._active or not rows or metric not in rows[-1]:
@@ -48,7 +48,7 @@ class Pruner:
         return stop and len(rows) < progress.epochs
 
     def remember(self, index: int) -> None:
-        """Notes that a run was stopped."""
+        """Records in pruned.txt that a run was stopped."""
         with self._note.open("a") as file:
             file.write(f"{index}\n")
 

@@ -1,11 +1,11 @@
-"""Makes a row of metrics for every run of a grid, ranks the rows, and finds the best runs for their cost."""
+"""Makes a row of metrics for every run of a grid, ranks the rows, and finds the best quality for each cost."""
 
 from contextlib import suppress
 
 from grid_search.plan import Plan
 from grid_search.run_progress import Progress
 
-# Columns beside the ranking metric, shown if a run has the value: key, title, format.
+# Columns beside the ranking metric: key, title, format. A column is shown if at least one run has a value for it.
 COLUMNS = (
     ("low", "95 % from", ".5g"),
     ("high", "to", ".5g"),
@@ -21,8 +21,8 @@ COLUMNS = (
 def row(plan: Plan, progress: Progress) -> dict:
     """Collects everything about one run in one row.
 
-    Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the best epoch), the other
-    validation metrics of that epoch, costs, seconds, folder, reason.
+    Keys: index, label, status, the arrays, epochs, wanted (planned epochs), quality (the metric of the best epoch), the
+    other validation metrics of that epoch, costs, rejected, seconds, folder, reason.
     """
     run, rows, model = progress.run, progress.rows, progress.model
     found = {"index": run.index, "label": run.label, "status": progress.status, **run.varies}
@@ -35,7 +35,10 @@ def row(plan: Plan, progress: Progress) -> dict:
 
 
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
-    """Sorts rows: the best first; at the end, settings with unfinished seeds, then those without the metric."""
+    """Sorts rows by quality, the best first.
+
+    Settings with unfinished seeds come after all others; rows without a value of the metric come last.
+    """
     sign = 1 if plan.lower_is_better else -1
 
     def place(row):
@@ -79,9 +82,10 @@ def _forms(model: dict) -> list[tuple[str, dict]]:
 
 
 def _costs(model: dict) -> dict:
-    """Returns parameters, multiply-accumulates, and the median latency of the fastest accepted format, if measured.
+    """Returns the number of parameters, the number of multiply-accumulates and the latency, as far as they are known.
 
-    The latency of model.keras does not count, because most of it is the time of Python.
+    The latency is the median of the fastest accepted format. model.keras does not count, because most of its time is
+    spent in Python.
     """
     found, times = model.get("cost"), []
     found = found if isinstance(found, dict) else {}

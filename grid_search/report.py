@@ -12,14 +12,14 @@ from grid_search.ranking import pareto_front, ranked, ranking, row
 from grid_search.run_progress import Progress
 from grid_search.seeds import by_setting
 
-SHOWN = 15  # rows of the ranking on the terminal; ranking.txt and grid.csv list all runs
+SHOWN = 15  # number of rows of the ranking that the terminal shows; ranking.txt and grid.csv list all runs
 
 
 def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
     """Writes grid.csv, ranking.txt, grid.png and report.html into the grid's folder, even while the grid runs.
 
-    runs: all runs, as the driver knows them; by default, they are read from their folders. Returns the top of the
-    ranking and the paths of the files as text.
+    runs: the progress of all runs; by default, it is read from their folders. Returns the top of the ranking and the
+    paths of the files as text.
     """
     runs = runs or [Progress.on_disk(plan, run) for run in plan.runs]
     rows = ranked(plan, [row(plan, progress) for progress in runs])
@@ -67,7 +67,10 @@ def _write_csv(plan: Plan, rows: list[dict]) -> None:
 
 
 def _export_command(plan: Plan, rows: list[dict]) -> list[str]:
-    """Returns the command that exports the best finished run, in a list; empty if the project has no export.py."""
+    """Returns a list with the command that exports the best finished run.
+
+    The list is empty if no run has finished, or if the project has no export.py.
+    """
     finished = [row for row in rows if row["status"] == "finished"]
     script = f"{plan.module.rpartition('.')[0]}/export.py"
     if not finished or not (ROOT / script).is_file():

@@ -6,11 +6,14 @@ from grid_search.fork_server import MAY_PASS
 from grid_search.run_progress import Progress
 
 TRIES = 2  # a failure whose cause may be temporary is tried once more
-LOSSES = 3  # a run fails when it has lost its node or slot this often
+LOSSES = 3  # a run fails when it has lost its node or slot this many times
 
 
 def after_failure(progress: Progress, status: int, log: Path) -> None:
-    """Retries if the cause may be temporary (disk, memory, network, or a signal: status < 0), not after bad input."""
+    """Retries a run if the cause of its failure may be temporary: disk, memory, network, or a signal (status < 0).
+
+    After bad input, the run is not retried.
+    """
     cause = {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
     progress.reason = f"{cause if status >= 0 else f'killed by signal {-status}'}: {last_lines(log)}"
     progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"

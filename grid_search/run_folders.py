@@ -1,4 +1,4 @@
-"""Finds the folder of a run, reads its metrics, and copies the folder from and to other nodes."""
+"""Finds the folder of a run, reads its metrics, and copies the folder to and from other nodes."""
 
 import csv
 import math
@@ -11,7 +11,7 @@ from pathlib import Path
 from common.runs.finished import is_finished
 from grid_search.plan import Plan, Run
 
-# What to write: (path inside the folder, offset, content). Only the new lines of a journal are sent.
+# A change in a folder: (path inside the folder, offset, content to write). Only the new lines of a journal are sent.
 Change = tuple[str, int, bytes]
 
 
@@ -70,7 +70,8 @@ def changes(folder: Path, seen: dict[str, tuple[int, int]]) -> list[Change]:
         with path.open("rb") as file:
             file.seek(offset)
             content = file.read(stat.st_size - offset)
-        if offset + len(content) == stat.st_size:  # else a shorter file has replaced it, which the next call sends
+        # If the lengths differ, a shorter file has just replaced this one; the next call sends it.
+        if offset + len(content) == stat.st_size:
             found.append((name, offset, content))
             seen[name] = mark
     return found

@@ -24,14 +24,15 @@ from grid_search.run_progress import Progress
 from grid_search.scheduler import Scheduler
 from grid_search.slot import Setup, meeting_place, start_worker
 
-DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed splits off validation patches
+# The options that determine the data of a run. The seed decides which patches are split off for validation.
+DATA = ("dataset", "data_train", "data_val", "data_test", "seed")
 
 
 def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, address: str) -> int:
-    """Runs all unfinished runs; returns 0 if all succeeded, 1 if some failed, or 128 + a signal.
+    """Runs all unfinished runs; returns 0 if all succeeded, 1 if some failed, or 128 + the signal that stopped them.
 
     Raises:
-        UserError: data, server or cluster cannot be used, or the grid is already running.
+        UserError: the data, a server or the cluster cannot be used, or the grid is already running.
     """
     first = checked[0]
     server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
@@ -64,7 +65,10 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
 
 @contextmanager
 def grid_run(plan: Plan, server: tracking.Server, dataset: str) -> Iterator[tracking.Run]:
-    """Yields the tracked run of the grid, the parent of its runs, which ends with its `status` (default: FAILED)."""
+    """Yields the grid's own tracked run, which is the parent of the other runs.
+
+    At the end of the block, it ends with the status in its attribute `status` (default: FAILED).
+    """
     arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
     info = tracking.RunInfo(
         experiment=plan.experiment,
@@ -88,7 +92,8 @@ def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[lis
     """Reads the data of all runs once, and prints a description of it.
 
     Returns:
-        [(options, digest per split)] for each dataset, the bytes of the largest one, and a short name for all of them.
+        [(options, digest per split)] with one item per dataset; the size of the largest dataset in bytes; a short name
+        for all datasets.
     """
     kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
     digests, largest, words, names = [], 0, {}, set()
@@ -105,7 +110,10 @@ def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[lis
 
 
 def tell_plan(plan: Plan, runs: list[Progress], need: capacity.Needs, options: GridOptions) -> int:
-    """Prints how many runs there are, how many run at the same time, and where; returns how many run at the same time.
+    """Prints how many runs there are, how many of them run at the same time, and on which nodes.
+
+    Returns:
+        The number of runs at the same time.
 
     Raises:
         UserError: not even one run fits.
@@ -124,7 +132,7 @@ def tell_plan(plan: Plan, runs: list[Progress], need: capacity.Needs, options: G
 
 
 def finish(plan: Plan, drive: Scheduler, tracked: tracking.Run, stop: StopRequest) -> int:
-    """Writes and tracks the report, prints what failed, and returns the exit status."""
+    """Writes and tracks the report, prints which runs failed, and returns the exit status."""
     print(write_report(plan, drive.all))
     counts = Counter(progress.status for progress in drive.all)
     # Zeros are tracked, too, because the values may have been larger before the grid was resumed.
@@ -157,7 +165,7 @@ def _alone(plan: Plan) -> Iterator[None]:
         try:
             yield
         finally:
-            if not (plan.folder / "plan.json").exists():  # after a dry run or if no run fits
+            if not (plan.folder / "plan.json").exists():  # this was a dry run, or no run fits
                 shutil.rmtree(plan.folder, ignore_errors=True)
                 with suppress(OSError):
                     plan.folder.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Keeps the progress of a run of a grid: what its folder shows, and what the driver knows."""
+"""Keeps track of the progress of a run: what its folder shows, and what the driver knows."""
 
 import time
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ from grid_search.plan import Plan, Run
 class Progress:
     """The progress of a run.
 
-    status: waiting, running, finished, pruned, failed or stopped. rows: metrics per epoch. epochs: number planned.
-    model: the content of model.json, or {}. reason: why the run failed, in a few words.
+    status: waiting, running, finished, pruned, failed or stopped. rows: the metrics of each epoch. epochs: the planned
+    number of epochs. model: the content of model.json, or {}. reason: why the run failed, in a few words.
     """
 
     run: Run
@@ -60,12 +60,12 @@ class Progress:
         return kept.get(metric)
 
     def begin(self, host: str, far: bool, log: Path) -> tuple[dict, str, tuple]:
-        """Returns the arguments of `Slot.train` that start or resume this run; far: the slot is on another node."""
+        """Returns the arguments of `Slot.train` that start or resume this run. far: the slot is on another node."""
         with log.open("a") as file:
             file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {host}: {self.run.label}\n")
         resume = str(self.folder) if self.folder else None
         options = self.run.options | {"run_name": self.run.run_name, "resume": resume}
-        options["offline"] |= not far  # the driver has downloaded the data
+        options["offline"] |= not far  # the driver has already downloaded the data to its node
         files = tuple(run_folders.changes(self.folder, {})) if resume and far else ()
         if resume and far:
             self.hold()

@@ -75,13 +75,13 @@ class Scheduler:
         return [progress for progress in self.all if progress.status in statuses]
 
     def _begin(self, progress: Progress) -> None:
-        self.pruner.behind(progress)  # for comparison with other runs; this run is not judged again
+        self.pruner.behind(progress)  # only records its epochs, for comparison with other runs
         if progress.status != "finished":
             progress.status = "pruned" if self.pruner.remembers(progress.run.index) else "waiting"
             progress.wait_for_writer(60)
         run = progress.folder
         if run and tracking.begun(run) and any(missing(run, server) for server in journal.servers(run)):
-            self._carry(progress)  # the grid may be stopped before this run resumes
+            self._carry(progress)  # now, because the grid may be stopped before this run resumes
 
     # -- slots
 
@@ -105,7 +105,7 @@ class Scheduler:
             self.futures[place.actor.about.remote()] = (place, self._on_ready)
 
     def _remove(self, place: Place, words: str) -> None:
-        """Removes a slot; its run waits again."""
+        """Removes a slot; its run waits for another slot, or fails."""
         self.places.remove(place)
         ray.kill(place.actor)
         self._grown = 0.0
@@ -124,11 +124,11 @@ class Scheduler:
             self.overview.started(progress)
 
     def _wait(self) -> None:
-        """Handles the replies of slots immediately, because a slot is idle until then."""
+        """Waits for replies of slots, and handles each reply immediately, because a slot is idle until then."""
         if not self.futures:
             time.sleep(LOOK_SECONDS)
             return
-        ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # returns when one is ready
+        ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # returns as soon as one reply is ready
         ready, _ = ray.wait(list(self.futures), num_returns=len(self.futures), timeout=0)
         for future in ready:
             place, answered = self.futures.pop(future)
@@ -225,4 +225,5 @@ class Scheduler:
     def _stop(self, place: Place) -> None:
         if place.work and not place.stopping:
             place.stopping = True
-            place.actor.stop.remote()  # if the slot is lost meanwhile, another call to it fails and handles that
+            # If the slot is lost before it stops its run, the pending call of `train` fails, and `_on_error` is called.
+            place.actor.stop.remote()

@@ -1,4 +1,4 @@
-"""Combines runs that differ only in the seed: means, intervals, and which differences are more than chance."""
+"""Combines runs that differ only in the seed: means, confidence intervals, and which differences are significant."""
 
 from dataclasses import replace
 
@@ -15,10 +15,11 @@ SUMS = ("epochs", "wanted", "seconds")
 def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict], str]:
     """Returns the plan without its seeds, one row per setting, and a paragraph that explains the ranking.
 
-    Plan and rows are unchanged if the seed does not vary. Otherwise metrics become the mean over the runs that have
-    one; `epochs`, `wanted` and `seconds` become the sum; `folder` is that of the best run. Only settings whose runs
-    have all finished get `low` and `high`, the interval of the mean from the spread over the seeds of all settings,
-    and `tied` if they may be as good as the best.
+    The plan and the rows are unchanged if the seed does not vary. If it varies, a metric in a row is the mean over the
+    runs that have this metric; `epochs`, `wanted` and `seconds` are sums; `folder` is the folder of the best run. If
+    all runs of a setting have finished, its row also has `low` and `high`, the confidence interval of the mean, and
+    `tied`, which says whether the setting may be as good as the best one. The confidence interval is computed from the
+    spread over the seeds in all settings.
     """
     if SEED not in plan.varies:
         words = "Every setting was trained with one seed, so close ranks are chance."
@@ -49,7 +50,7 @@ def _setting(plan: Plan, runs: list[dict]) -> dict:
 
 
 def _compare(plan: Plan, settings: list[dict]) -> str:
-    """Adds `low`, `high` and `tied` to the rows of settings; returns one paragraph."""
+    """Adds `low`, `high` and `tied` to the rows of settings; returns a paragraph that explains them."""
     whole = [row for row in settings if row["status"] == "finished" and None not in row["of_seeds"]]
     table = np.array([row["of_seeds"] for row in whole])
     if table.size and table.shape[1] > 1:
@@ -72,11 +73,11 @@ def _compare(plan: Plan, settings: list[dict]) -> str:
 
 
 def smallest_real_difference(table: np.ndarray) -> float:
-    """Returns the smallest difference between two means that is more than chance.
+    """Returns the smallest difference between two means that is statistically significant.
 
-    Tukey's test for all pairs together (Tukey 1949), with each seed as a block, because validation patches that the
-    seed splits off are easier or harder for all settings. It assumes that the spread over seeds is the same everywhere.
-    table: quality by setting and seed, at least two of each.
+    This is Tukey's test for all pairs together (Tukey 1949). Each seed is a block, because the validation patches that
+    a seed splits off are easier or harder for all settings. The test assumes that the spread over the seeds is the same
+    for all settings. table: the quality for each setting (row) and seed (column), at least two of each.
     """
     settings, seeds = table.shape
     left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()

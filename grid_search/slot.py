@@ -28,15 +28,15 @@ from grid_search.capacity import Needs
 from grid_search.fork_server import end_with
 from grid_search.run_folders import Change, apply, changes
 
-START_SECONDS = 60.0  # time limit until a fork server listens; a very busy machine may need long
+START_SECONDS = 60.0  # time limit for the start of a fork server; a very busy machine may need this long
 
 
 @dataclass(frozen=True)
 class Setup:
     """The settings that all slots and runs of a grid share.
 
-    jobs: how many runs train at the same time. home: the driver's node. worker: the socket of its fork server.
-    defaults: options that another node replaces according to its own environment. environment: variables for every run.
+    jobs: how many runs train at the same time. home: the driver's node. worker: the socket of that node's fork server.
+    defaults: options for which each other node uses its own default. environment: environment variables for every run.
     digests: the data that every node must have, as (options, digest per split).
     """
 
@@ -51,7 +51,7 @@ class Setup:
 
 
 class Slot:
-    """A Ray actor that trains one run at a time in one thread, and answers requests in others.
+    """A Ray actor that trains one run at a time in one thread, and answers requests in other threads.
 
     On the driver's node, runs write into the driver's folders. On other nodes, they write into a temporary folder, and
     the driver fetches the changes.
@@ -71,7 +71,7 @@ class Slot:
         threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
 
     def about(self) -> tuple[str, str]:
-        """Returns this host's name, and why it cannot be used ("" if it can), as soon as the slot is ready.
+        """Returns the name of this host and the reason why it cannot be used ("" if it can), once the slot is ready.
 
         Raises:
             RuntimeError: runs cannot start; the message says why.
@@ -80,7 +80,7 @@ class Slot:
         return socket.gethostname(), self._fault_of_data() if self._far else ""
 
     def _fault_of_data(self) -> str:
-        """Downloads the data of all runs to this node, and compares it with the driver's."""
+        """Downloads the data of all runs to this node, and compares it with the data on the driver's node."""
         module = importlib.import_module(self._setup.module)
         try:
             for options, expected in self._setup.digests:
@@ -94,8 +94,8 @@ class Slot:
     def train(self, options: dict, log: str, files: tuple[Change, ...]) -> tuple[int, list[Change]]:
         """Trains a run to the end; returns its exit status (negative: the signal that killed it) and the last changes.
 
-        options (as `TrainingOptions.as_json`) and log are those on the driver's node. files: of the run to resume, if
-        this is another node.
+        options (as `TrainingOptions.as_json`) and log are those on the driver's node. files: the files of
+        the run to resume, if this slot is on another node.
 
         Raises:
             RuntimeError: runs cannot start, or the fork that started this run was killed.
@@ -113,7 +113,7 @@ class Slot:
             answer = answers.readline().strip()
         if not answer:
             with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)  # otherwise the run would live a moment longer
+                os.killpg(group, signal.SIGKILL)  # otherwise the run would continue for a moment
             raise RuntimeError("the process that it was forked from was killed")
         return int(answer), self.look()
 
@@ -153,14 +153,14 @@ class Slot:
         return options
 
     def _connect(self) -> tuple:
-        """Returns a connection to a new fork of this node's fork server, its replies, and its process group.
+        """Returns a connection to a new fork of the fork server, a file to read its replies, and its process group.
 
         Starts the fork server if there is none, or if it died before it replied.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             connection = socket.socket(socket.AF_UNIX)
-            with suppress(ConnectionError, FileNotFoundError):  # a fork server listens before its imports
+            with suppress(ConnectionError, FileNotFoundError):  # the fork server may not listen yet
                 connection.connect(str(self._worker))
                 answers = connection.makefile()
                 state, _, pid = answers.readline().strip().partition(" ")
@@ -181,7 +181,7 @@ def start_slot(setup: Setup, node: str):
         num_cpus=setup.need.threads,
         num_gpus=setup.need.gpus,
         memory=setup.need.memory,
-        max_concurrency=4,  # it handles requests while it trains
+        max_concurrency=4,  # the slot handles requests while it trains
         scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
     )
     return remote.remote(setup, node)
@@ -224,7 +224,7 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
 
 
 def _send(connection: socket.socket, line: str) -> None:
-    with suppress(OSError):  # the other end has ended; the caller notices when it reads the reply
+    with suppress(OSError):  # the other process has ended; the caller notices this when it reads the reply
         connection.sendall(f"{line}\n".encode())
 
 
@@ -235,6 +235,6 @@ def _temporary_folder() -> Path:
             os.kill(int(old.name.split("-")[2]), 0)
         except ProcessLookupError:
             shutil.rmtree(old, ignore_errors=True)
-        except PermissionError:  # belongs to another user's active slot
+        except PermissionError:  # the folder belongs to another user's active slot
             continue
     return Path(tempfile.mkdtemp(prefix=f"grid-slot-{os.getpid()}-"))

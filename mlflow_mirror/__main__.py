@@ -28,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             "--output-dir",
             type=Path,
-            default=TrainingOptions().output_dir,  # as for runs, so it follows BALL_OUTPUT_DIR
+            default=TrainingOptions().output_dir,  # the same default as for runs; BALL_OUTPUT_DIR changes it
             metavar="DIR",
             help="folder with the runs (default: %(default)s)",
         )

@@ -2,10 +2,11 @@
 
 python -m mlflow_mirror.beside_run RUN SERVER...
 
-It is a process and not a thread for three reasons: ending the process ends a hung request, so a run never waits for
-long; the process outlives a run that was killed, and reports this; and MLflow's import and JSON do not slow down the
-training. (The measured speed is the same.) The process continues while the training holds its stdin open; then it
-sends what is left, and ends.
+It is a process and not a thread for three reasons. A request that hangs can be ended with the process, so a run never
+waits for long. The process outlives a run that was killed, and reports its end. MLflow's import and JSON encoding
+cannot slow down the training. (However, no difference in speed was measured.)
+
+The process continues while the training holds the stdin of this process open. Then it sends what is left, and ends.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from threading import Event, Thread
 
 from mlflow_mirror.mlflow_settings import prepare
 
-if __name__ == "__main__":  # before the import of MLflow, which takes seconds and reads these settings
+if __name__ == "__main__":  # first, because the import of MLflow reads these settings and takes seconds
     with contextlib.suppress(OSError, AttributeError):
         os.nice(5)  # with a higher value, importing MLflow would take minutes on a busy machine
     prepare()
@@ -27,7 +28,7 @@ from common.tracking.server_choice import uri_of
 from common.tracking.trusted_servers import may_be_sent, named_now
 from mlflow_mirror.worker import Carrier
 
-LAST_SECONDS = 150.0  # limit after the end if the run died; otherwise the run waits and sets the limit
+LAST_SECONDS = 150.0  # time limit for sending the rest if the run died; otherwise the run itself waits and sets a limit
 
 
 def main() -> None:
@@ -54,10 +55,10 @@ def main() -> None:
                     threads[-1].start()
 
     add(Path(sys.argv[1]))
-    for line in iter(sys.stdin.buffer.readline, b""):  # ends when the pipe is closed
+    for line in iter(sys.stdin.buffer.readline, b""):  # the loop ends when the pipe is closed
         add(Path(os.fsdecode(line.rstrip(b"\n"))))
     _wait_for_end([Path(sys.argv[1])], 5)
-    _wait_for_end(runs, 20)  # the runs of a killed grid notice it after a second or two
+    _wait_for_end(runs, 20)  # the runs of a killed grid end a second or two after the grid
     for run in runs:
         journal_writer.repair(run)
     ending.set()

@@ -11,8 +11,8 @@ _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 class Fault:
     """An error of a server; `kind` says what can be done about it.
 
-    "away": try again later. "refused": the server rejects this item. "missing": the server lacks it. "later": the
-    server has a run but not yet its parent.
+    "away": try again later. "refused": the server rejects this item. "missing": the run or the item does not exist on
+    the server. "later": the server has a run but not yet its parent.
     """
 
     kind: str

@@ -12,7 +12,7 @@ from mlflow.store.db import utils
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
-_latest = functools.cache(utils._get_latest_schema_revision)  # slow: reads all of MLflow's scripts
+_latest = functools.cache(utils._get_latest_schema_revision)  # slow, because it reads all of MLflow's migration scripts
 
 
 def open_client(database: Path) -> MlflowClient:
@@ -28,14 +28,14 @@ def open_client(database: Path) -> MlflowClient:
 def create(database: Path, artifact_root: str) -> None:
     """Creates or migrates a local store: changes a copy, and writes it back in one transaction.
 
-    MLflow's scripts change the tables step by step, so a process that is killed in the middle leaves a database that
-    MLflow cannot open.
+    MLflow's migration scripts change the tables step by step, so a process that is killed in the middle leaves a
+    database that MLflow cannot open.
     """
     copy = database.with_name(f".{database.name}.new")
     with contextlib.closing(sqlite3.connect(database)) as store:
         if _version(store) == _latest():
             return
-        _remove(copy)  # left by a killed process
+        _remove(copy)  # a killed process may have left a copy
         # Readers (the UI) and the writer do not block each other, and a commit is one fsync. The file keeps this
         # setting.
         store.execute("PRAGMA journal_mode=WAL")
@@ -48,7 +48,7 @@ def create(database: Path, artifact_root: str) -> None:
 
 
 def _version(store: sqlite3.Connection) -> str | None:
-    with contextlib.suppress(sqlite3.OperationalError):  # a new database has no such table
+    with contextlib.suppress(sqlite3.OperationalError):  # a new database does not have this table
         return (store.execute("SELECT version_num FROM alembic_version").fetchone() or (None,))[0]
     return None
 

@@ -6,7 +6,7 @@ import warnings
 
 from common.cli import launch
 
-# Even a server that answers only after a minute gets everything. The training never waits for such a request.
+# With this limit, even a server that takes a minute to answer gets everything. The training never waits for that.
 _REQUEST_SECONDS = 90
 
 

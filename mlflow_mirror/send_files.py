@@ -23,7 +23,7 @@ class Files:
         self._hashes: dict[str, tuple[tuple, str]] = {}
 
     def send(self, store: Store, mark: Mark, translator: Translator, location: str) -> Fault | None:
-        """Sends missing and changed files, and notes them in the mark. `location`: URI of the run's artifacts.
+        """Sends missing and changed files, and records them in the mark. `location`: the URI of the run's artifacts.
 
         Returns:
             The first fault that is not due to the file itself; the other files are tried anyway.
@@ -68,7 +68,7 @@ class Files:
 
 
 def forget_missing(store: Store, mark: Mark, location: str) -> set[str]:
-    """Removes files that the server does not have from the mark, and returns their places.
+    """Removes from the mark the files that the server does not have, and returns their places.
 
     Files are missing if the server's disk was replaced or restored from a backup, or if the files never arrived.
     """

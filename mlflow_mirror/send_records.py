@@ -11,7 +11,7 @@ from mlflow_mirror.faults import fault_of
 from mlflow_mirror.store import Store
 
 DIGEST_LENGTH = 36  # the longest digest that MLflow stores
-# Items per request. MLflow allows 1000 metrics, 100 parameters, 100 tags and 1 MB in all.
+# Items per request. MLflow allows at most 1000 metrics, 100 parameters, 100 tags and 1 MB in one request.
 LIMITS = {"params": 50, "tags": 50, "metrics": 1000, "datasets": 20}
 
 
@@ -19,10 +19,10 @@ def log(store: Store, run_id: str, batch: Batch, check: Callable[[], object] | N
     """Logs everything in a batch.
 
     Args:
-        store, run_id: the server, and the run's id on it.
+        store, run_id: the server, and the id of the run on this server.
         batch: what to log.
-        check: called if the server answers 500; it raises an error if the server accepts nothing at all. Otherwise the
-            item is treated as refused, for example because the server's database cannot store its text.
+        check: called if the server answers 500; it raises an error if the server accepts nothing at all. If there is
+            no error, the item is treated as refused, for example because the server's database cannot store its text.
 
     Returns:
         The items that the server refused, with the reasons; all others have arrived.
@@ -65,7 +65,7 @@ def log(store: Store, run_id: str, batch: Batch, check: Callable[[], object] | N
 
 
 def _dataset_input(record: dict) -> DatasetInput:
-    """Converts a dataset for MLflow; digests there have 36 characters, so the full sha256 goes into the profile."""
+    """Converts a dataset for MLflow. MLflow's digests have 36 characters, so the full sha256 goes into the profile."""
     source = clean(record["source"])[:60_000]
     remote = is_http(source)
     dataset = Dataset(

@@ -20,15 +20,15 @@ from mlflow_mirror.send_files import Files, forget_missing
 from mlflow_mirror.store import Store
 
 UUID_TAG = "run.uuid"
-PARENT_TAG = "mlflow.parentRunId"  # MLflow shows a run below the run with this id
+PARENT_TAG = "mlflow.parentRunId"  # contains the id of the run below which MLflow shows this run
 NOTES_TAG = "tracking.notes"
 REFUSED_TAG = "tracking.refused"
-NAME_LENGTH = 250  # for runs and experiments: the column width in a server's database
-_POISON = 2  # after this number of failed steps in a row (status 500), a single value may be the cause
+NAME_LENGTH = 250  # maximum length of the names of runs and experiments, from the column width in a server's database
+_POISON = 2  # after this many steps in a row that failed with status 500, a single value may be the cause
 
 
 class Sender:
-    """Sends one run to one server. Use it while holding `lock`, which keeps other processes away.
+    """Sends one run to one server. Hold `lock` while you use it, so that no other process sends the run.
 
     After a fault, the next step first checks what the server has, because data may be lost or arrive late.
     """
@@ -43,8 +43,8 @@ class Sender:
         self.mark = server_state.Mark(target)
         self.placed = False  # whether the server shows the run below its parent run
         self._files = Files(self.run)
-        self._ready = False  # whether the server was checked to have the run since the last fault
-        self._new = True  # until this session first finds the run on the server
+        self._ready = False  # whether the run was found on the server since the last fault
+        self._new = True  # True until this session first finds the run on the server
         self._errors = 0  # steps in a row that failed with status 500
 
     def step(self) -> Fault | None:
@@ -55,7 +55,7 @@ class Sender:
             fault = self._send() if self._ready else None
         except Exception as error:
             fault = fault_of(error)
-            if fault.kind == "missing":  # the server lost its data, or somebody deleted it: start over
+            if fault.kind == "missing":  # the server lost the run, or somebody deleted it: start over
                 self.mark = server_state.Mark(self.target)
                 self._files = Files(self.run)  # the server may now accept files that it refused before
         self._ready = self._ready and fault is None
@@ -92,7 +92,7 @@ class Sender:
                     break
             if end == self.mark.offset:
                 return
-            journal.flush(self.run)  # so that no server has more than the folder after a power cut
+            journal.flush(self.run)  # so that no server has records that the folder loses in a power cut
             self.mark.refused |= send_records.log(self._store, self.mark.run_id, batch, check)
             self.mark.offset = end
             server_state.save(self.run, self.mark)
@@ -110,7 +110,7 @@ class Sender:
             self.mark.run_id = self._adopt() or self._create()
             server_state.save(self.run, self.mark)
         found = self._client.get_run(self.mark.run_id)
-        if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # a mark of another run, or an edited one
+        if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # the mark belongs to another run, or was edited
             raise Failure("missing", "the server has a different run under this id")
         self._location = found.info.artifact_uri
         self.placed = not self.header.get("parent")  # looked up again, because the parent may have changed
@@ -123,7 +123,7 @@ class Sender:
     def _check_claims(self, found) -> None:
         """Sends everything once more if a server that was restored from a backup lacks a part of the run.
 
-        Items that the server refused are also sent again once per session, because it may have been updated.
+        Items that the server refused are also sent again once per session, because the server may have been updated.
         """
         there = {metric.key: (metric.step, metric.timestamp) for metric in found.data._metric_objs}
         behind = any(there.get(key, (-1, -1)) < point for key, point in self._translator.latest.items())
@@ -143,7 +143,7 @@ class Sender:
         if experiment is None:
             try:
                 return self._write(self._client.create_experiment, name, self._store.location(name))
-            except Exception:  # another process may have created it in between
+            except Exception:  # another process may have created it in the meantime
                 experiment = self._client.get_experiment_by_name(name)
                 if experiment is None:
                     raise
@@ -152,10 +152,10 @@ class Sender:
         return experiment.experiment_id
 
     def _adopt(self) -> str:
-        """Finds the run by its uuid; "" if it does not exist.
+        """Finds the run by its uuid; returns "" if it does not exist.
 
-        A request that timed out may still have been executed, so the run may exist several times: the run whose id is
-        in the mark is kept, else the oldest; the others are deleted.
+        A request that timed out may still have been executed, so the run may exist several times. Keeps the run whose
+        id is in the mark, or the oldest run if the mark has none of their ids, and deletes the others.
         """
         ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:
@@ -167,7 +167,7 @@ class Sender:
     def _find_parent(self) -> None:
         """Puts the run below its parent as soon as the parent exists; each server has its own id for the parent.
 
-        It accepts a parent that somebody deleted on the server; otherwise it would wait for the parent forever.
+        A parent that somebody deleted on the server is accepted; otherwise the run would wait for it forever.
         """
         if self.placed:
             return
@@ -183,7 +183,7 @@ class Sender:
         return [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
 
     def _search(self, tag: str, value: str, deleted: bool = False) -> list:
-        """Returns the experiment's runs with this tag, either the existing or the deleted runs."""
+        """Returns the experiment's runs with this tag: either only existing runs or only deleted runs."""
         kind = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         return self._client.search_runs([self.mark.experiment_id], f"tags.`{tag}` = '{value}'", kind)
 
@@ -204,7 +204,7 @@ class Sender:
             return
         if self._translator.status not in TERMINAL:
             self._write(self._client.update_run, self.mark.run_id, "RUNNING")
-        elif next(journal.read(self.run, self.mark.offset), None):  # the run was resumed at this moment
+        elif next(journal.read(self.run, self.mark.offset), None):  # the run was resumed in the meantime
             return
         else:
             self._write(self._client.set_terminated, self.mark.run_id, self._translator.status, self._translator.ended)

@@ -16,7 +16,9 @@ _OTHERS_SECONDS = 60.0
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
-    """Finds runs by path or by name in the output folder, with the runs of a grid; without names, all in that folder.
+    """Finds runs by their paths, or by their names in the output folder; a grid is followed by its runs.
+
+    Without names, finds all runs in the output folder.
 
     Raises:
         UserError: no run has this name.
@@ -74,7 +76,7 @@ def status(runs: list[Path]) -> int:
 
 
 def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
-    """Returns the runs with a safe folder, and whether any run is skipped; prints these and bad records."""
+    """Returns the runs with a safe folder, and whether any run is skipped; prints skipped runs and invalid records."""
     usable = []
     for run in runs:
         if fault := journal.fault_of_folder(run):
@@ -92,7 +94,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 
     Args:
         runs: run folders. output_dir: the folder with the local store for `to` = "local".
-        to: send only to this server, which then belongs to the run's servers. None: send to all servers of each run.
+        to: send only to this server, which is added to the servers of each run. None: send to all servers of each run.
 
     Raises:
         UserError: `to` is not a server, or is a local store that cannot be opened.
@@ -125,9 +127,9 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 
 
 def _send(jobs: list[tuple[Path, str]], refused: int) -> bool:
-    """Sends runs to their servers, one after the other, and prints what is missing. Returns True if something is.
+    """Sends runs to their servers, one after the other, and prints what is missing; returns True if anything is.
 
-    refused: the number of other servers of these runs, to which nothing is sent.
+    refused: how many times a run is not sent to one of its servers because the user has not chosen this server.
     """
     prepare()
     from mlflow_mirror.worker import Carrier
@@ -142,7 +144,8 @@ def _send(jobs: list[tuple[Path, str]], refused: int) -> bool:
         if carriers[uri].away:
             print(f"{readable(uri)} is not available: {carriers[uri].away}")
         for run, fault in by_run.items():
-            if fault.kind == "missing":  # no folder, or another process is sending the run; the mark does not show this
+            # The folder is gone, or another process is sending the run. The mark does not show this.
+            if fault.kind == "missing":
                 print(f"{run.name}: cannot be sent to {readable(uri)}: {fault.words}")
     left = {job: lacks for job in jobs if (lacks := missing(*job))}
     for (run, target), lacks in left.items():

@@ -1,4 +1,4 @@
-"""Sends runs to one server in rounds, once or while they are active, with growing pauses after failures."""
+"""Sends runs to one server in rounds, once or for as long as the runs are active; waits longer after each failure."""
 
 import random
 import threading
@@ -89,7 +89,7 @@ class Carrier:
             return Fault("missing", "another process is sending it")
         if fault is not None and fault.kind != "refused":
             return fault
-        if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may be sent later
+        if fault is None and not (sender.placed or sender.mark.deleted):  # the parent of the run may be sent later
             return Fault("later", "its parent run does not exist there")
         self._sent[job] = size
         self._arrived()

@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Grid:
-    """A grid of small_training.py in its own folder."""
+    """A grid that trains small_training.py and has a folder of its own."""
 
     def __init__(self, folder: Path, *arguments: str, module: str = "small_training"):
         self.runs = folder / "runs"
@@ -68,7 +68,8 @@ class Grid:
 
     def tracked(self, experiment: str = "small_training"):
         """Returns the grid's run and its child runs from the local store."""
-        if f"Not yet on {self.runs}" in self.said():  # on a busy machine, the grid does not wait, but prints a command
+        # On a busy machine, the grid does not wait until everything is sent, but prints a command to send the rest.
+        if f"Not yet on {self.runs}" in self.said():
             assert program("mlflow_mirror", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
         _, runs = tracked_runs(self.runs, experiment)
         (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -127,7 +128,7 @@ def half_done(grid: Grid) -> bool:
 
 
 def processes(driver: int, kind: str) -> list[int]:
-    """Finds the pids of the processes of one kind in a grid: `slot`, `worker`, `training`, or its `parent`."""
+    """Returns the pids of one kind of processes in a grid: `slot`, `worker`, `parent` (its forks) or `training`."""
     commands = descendants(driver)
     found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
     found["worker"] = [pid for pid in children(driver) if "grid_search.fork_server" in commands.get(pid, "")]
@@ -146,7 +147,7 @@ def children(pid: int) -> list[int]:
 
 
 def wait_until_gone(pids: Iterable[int], seconds: float = 240) -> None:
-    """Waits until all processes of a grid have ended. Ray's agents continue for a minute without a head."""
+    """Waits until all processes of a grid have ended; Ray's agents continue for a minute without a head node."""
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and _lives(pid)]:
         assert time.monotonic() < deadline, f"still there: {left}"

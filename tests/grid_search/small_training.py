@@ -1,6 +1,7 @@
 """A small project for testing grids: a linear classifier of tiles that has all parts of a project, but no TensorFlow.
 
-`--trouble` makes a run fail: `bad-input`, `disk` (an OSError in one line, as in common.atomic_files), `killed`.
+`--trouble` makes a run fail: `bad-input`, `disk` (an OSError as a UserError of one line, like those of
+common.atomic_files), `killed`.
 """
 
 import os

@@ -153,14 +153,14 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
             node.wait()
         shutil.rmtree(ray_folder, ignore_errors=True)
     said = grid.said()
-    assert "its node" in said  # "does not answer" or "is gone"
+    assert "its node" in said  # followed by "does not answer" or "is gone"
     assert "raylet" not in said
     assert "resumes after epoch" in said
     grid.check_complete(6, epochs=40)
 
 
 def _far(grid) -> list[Path]:
-    """Finds the runs on the other node; the driver copies their output."""
+    """Finds the runs that train on the other node: the driver has copied their logs, which end in .far.log."""
     numbers = (
         {path.name.partition(".")[0] for path in grid.folder.glob("logs/*.far.log")} if grid.runs.exists() else set()
     )
@@ -175,7 +175,7 @@ def _epochs(path: Path) -> int:
 
 
 def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
-    """The temporary folder of macOS is such a folder: /var/folders and 40 more characters."""
+    """For example, the temporary folder of macOS has a long path: /var/folders and 40 more characters."""
     long = tmp_path / ("x" * 60)
     long.mkdir()
     monkeypatch.delenv("RAY_TMPDIR", raising=False)

@@ -1,4 +1,4 @@
-"""Tests the plan of a grid: its name, its folder, and whether smaller is better."""
+"""Tests the plan of a grid: its name, its folder, and whether a smaller metric is better."""
 
 import pytest
 

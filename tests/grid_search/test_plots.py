@@ -33,5 +33,6 @@ def test_a_panel_for_every_cost_and_every_array(tmp_path):
     draw_grid(tmp_path / "all.png", plan, rows)
     draw_grid(tmp_path / "one.png", plan, [row | {"latency_us": 1.0} for row in rows[:1]])
     pictures = [np.asarray(Image.open(tmp_path / name).convert("L")) for name in ("all.png", "one.png")]
-    assert pictures[0].shape[0] > pictures[1].shape[0]  # panels for two costs and an array; one panel for the array
+    # The first picture has panels for two costs and an array; the second picture has only the panel for the array.
+    assert pictures[0].shape[0] > pictures[1].shape[0]
     assert all((picture < 128).any() for picture in pictures)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="runs are forked
 
 
 def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
-    """Runs that fail are tried twice if the cause may be temporary, otherwise once.
+    """A run that fails is tried twice if the cause may be temporary; if not, it is tried once.
 
     The test runs as on macOS, where there is no /proc and every Unix socket is a file.
     """
@@ -104,7 +104,7 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
     wait_until(lambda: name in Path("/proc/net/unix").read_text(), driver)
     os.kill(worker, signal.SIGSTOP)
     wait_until(lambda: len(processes(driver.pid, "slot")) == 2, driver)
-    time.sleep(3)  # so that both slots are connected
+    time.sleep(3)  # by then, both slots are connected to the fork server
     os.kill(worker, signal.SIGKILL)
     assert driver.wait(600) == 0
     grid.check_complete(2, epochs=3)
@@ -210,7 +210,7 @@ def test_a_grid_that_is_stopped_before_its_runs_resume_says_what_they_lack(tmp_p
     try:
         driver = grid.start()
         wait_until(lambda: journal.last_status(grid.folder)[0] == "RUNNING", driver)
-        time.sleep(1)  # so that the grid handles signals
+        time.sleep(1)  # by then, the grid handles signals
         driver.send_signal(signal.SIGINT)
         assert driver.wait(300) == 130
         last = grid.said().splitlines()[-1]

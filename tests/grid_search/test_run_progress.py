@@ -32,7 +32,7 @@ def test_a_run_on_this_node_trains_offline_in_its_own_folder(folder, tmp_path):
 def test_a_run_on_another_node_takes_its_files_along(folder, tmp_path):
     options, _, files = Progress(RUN, folder=folder).begin("far", True, tmp_path / "007.log")
     assert files == (("config.json", 0, b"{}"),)
-    assert not options["offline"]  # that node may have to download the data
+    assert not options["offline"]  # the other node may have to download the data
 
 
 def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_path):

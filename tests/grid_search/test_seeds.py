@@ -19,7 +19,7 @@ LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
 
 
 def grid(folder, losses):
-    """Makes a grid of --dense and --seed, with its runs in `folder`."""
+    """Makes a grid with the arrays --dense and --seed, and the folders of its runs in `folder`."""
     place = folder / "grid_small_training_12345678"
     place.mkdir(parents=True)
     runs = []
@@ -37,7 +37,7 @@ def grid(folder, losses):
 
 
 def ended(plan, **others):
-    """Returns the runs of a plan as finished, or with another status."""
+    """Returns the progress of a plan's runs; all are finished, except for those whose status is given."""
     runs = [Progress.on_disk(plan, run) for run in plan.runs]
     return [replace(run, status=others.get(f"run_{run.run.index}", "finished")) for run in runs]
 

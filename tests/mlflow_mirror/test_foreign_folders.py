@@ -1,4 +1,4 @@
-"""Untrusted run folders: sync sends none of the user's other files, and no password to servers named only there."""
+"""From an untrusted run folder, sync sends no other files of the user, and no passwords to servers named only there."""
 
 import re
 import shutil

@@ -23,7 +23,7 @@ TRAINING = Path(__file__).with_name("training.py")
 
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
-    """Starts a server that may be killed, of this environment's MLflow or of MLflow 2.14."""
+    """Starts a server that the tests may kill: with the MLflow of this environment, or with MLflow 2.14."""
     mlflow = mlflow_214() if getattr(request, "param", "3") == "2.14" else MLFLOW
     server = MlflowServer(tmp_path_factory.mktemp("server"), mlflow)
     yield server

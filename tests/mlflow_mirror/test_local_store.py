@@ -45,7 +45,7 @@ def database(tmp_path):
 
 
 def first_version(database: Path, with_run: bool) -> None:
-    """Creates a store like the first MLflow version with databases."""
+    """Creates a store as the first version of MLflow with databases created it."""
     prepare()
     from mlflow.store.db.utils import InitialBase, create_sqlalchemy_engine
 

@@ -35,7 +35,7 @@ def test_bad_input_is_one_line(arguments, words, tmp_path):
 
 
 def test_the_commands_look_where_runs_are_put(monkeypatch, tmp_path):
-    """In a container, this is the mounted folder; in any other folder, sync would find no runs to send."""
+    """In a container, BALL_OUTPUT_DIR is the mounted folder; in any other folder, sync would find no runs to send."""
     from mlflow_mirror.__main__ import parse_args
 
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))

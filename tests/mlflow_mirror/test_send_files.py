@@ -25,7 +25,7 @@ def test_a_file_that_the_server_does_not_list_is_not_said_to_be_there(mlflow_3, 
     (run.folder / "a.txt").write_text("x")
     run.artifact("a.txt")
     run.finish("FINISHED")
-    monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", lambda *_: None)  # as if its disk kept nothing
+    monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", lambda *_: None)  # as if no file were kept
     assert sync_and_status.sync([run.folder], tmp_path) == 1
     assert missing(run.folder, mlflow_3.url) == "1 file (it was sent, but the server does not have it)"
     monkeypatch.undo()
@@ -81,7 +81,7 @@ def test_a_link_is_not_followed(run, tmp_path, make, capsys):
 
 
 def test_a_file_that_is_replaced_by_a_link_after_the_check_is_not_sent(run, tmp_path, monkeypatch):
-    """The file is replaced after our check and before MLflow opens it by its name."""
+    """The file is replaced after our check, but before MLflow opens it by its name."""
     prepare()
     sender = Sender(run, journal.servers(run)[0])
 

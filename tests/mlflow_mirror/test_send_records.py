@@ -38,7 +38,7 @@ def test_a_value_that_breaks_the_server_does_not_hold_up_the_others(proxy, start
     original = MlflowClient.log_batch
 
     def picky(self, run_id, metrics=(), params=(), tags=(), **keywords):
-        """Behaves like a database that cannot store one of the values; databases differ in these values."""
+        """Behaves like a database that cannot store one of the values; which values depends on the database."""
         if any(tag.key == "bad" for tag in tags):
             raise MlflowException("API request failed with error code 500 != 200")
         return original(self, run_id, metrics, params, tags, **keywords)

@@ -36,7 +36,7 @@ def test_doubles_that_a_hung_server_made_are_removed(mlflow_server, start, tmp_p
 
 
 def test_a_run_is_below_its_parent_on_every_server(mlflow_server, start, tmp_path):
-    """It does not matter which of the two is sent first; each server has its own id for the parent."""
+    """The run or its parent may be sent first; each server has its own id for the parent."""
     local = f"sqlite:///{tmp_path}/mlflow.db"
     grid = start(local, "z-grid")
     child = start(local, "child", parent=grid.uuid)

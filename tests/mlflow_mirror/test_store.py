@@ -66,9 +66,8 @@ def test_sixteen_active_runs_share_one_store(tmp_path):
         for i in range(16)
     ]
     assert [process.wait() for process in processes] == [0] * 16
-    assert (
-        sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
-    )  # sends records for which the wait at the end was too short
+    # Sends the records that the runs could not send in the limited time at their end.
+    assert sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
     for i in range(16):
         assert differences(tmp_path / f"run{i}", "local:../mlflow.db") == []
 

@@ -38,7 +38,7 @@ def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
     run.metrics({"loss": 1.0}, step=0)
     assert main(["status", "--output-dir", str(tmp_path)]) == 1
     assert "RUNNING" in capsys.readouterr().out
-    run._alive.release()  # as the kernel does when a process dies
+    run._alive.release()  # the kernel releases this lock when a process dies
     assert main(["status", "--output-dir", str(tmp_path)]) == 1
     assert "died (sync marks it as KILLED)" in capsys.readouterr().out
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
@@ -92,10 +92,8 @@ def test_a_sync_beside_the_training_sends_nothing_twice(mlflow_3, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     while process.poll() is None:
-        assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) in (
-            0,
-            1,
-        )  # by the process beside the run or by sync, depending on which has the lock
+        # The run is sent by the process beside it or by sync, depending on which of them has the lock.
+        assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) in (0, 1)
     process.communicate()
     assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) == 0
     assert differences(tmp_path / "run", mlflow_3.url) == []
@@ -171,7 +169,7 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
 
 
 def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_path, capsys):
-    """The training process was killed while it wrote that record."""
+    """The training process was killed while it wrote its first record."""
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     journal_writer.Journal(tmp_path / "killed").close()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0

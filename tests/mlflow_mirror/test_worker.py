@@ -43,7 +43,7 @@ def as_in_the_mirror():
 
 @pytest.fixture
 def start_child(tmp_path, monkeypatch):
-    """Returns a function that starts a run like those of a grid, which another process sends."""
+    """Returns a function that starts a run as in a grid: it is sent by the process of the grid."""
 
     def start_child(name: str, parent: str | None = None):
         info = tracking.RunInfo("grids", name, parent=parent)
@@ -73,14 +73,14 @@ def hold(run):
 
 
 def test_a_run_that_is_complete_before_its_grid_is_placed_below_it_later(tmp_path, start_child):
-    """On a busy machine, a run of one second may be sent completely before the grid's own run is."""
+    """On a busy machine, a run of one second may be sent completely before the grid's own run exists on the server."""
     with hold(tmp_path / "grid"):
         grid = start_grid(tmp_path)
         child = start_child("child", grid.uuid)
         child.finish()
         grid.mirror.carry(child.folder)
         wait_until(lambda: server_state.load(child.folder, TARGET).status == "FINISHED", 120)
-        time.sleep(2)  # the worker checks once more, and the grid's run is still missing
+        time.sleep(2)  # by then, the worker has checked again, and the grid's run is still missing
     assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
     assert parent_of(child.folder, TARGET) == server_state.load(grid.folder, TARGET).run_id
     assert differences(child.folder, TARGET) == []
@@ -112,7 +112,7 @@ def test_two_targets_of_a_run_that_mean_the_same_store_are_both_noted(tmp_path, 
 def test_a_run_that_another_process_sends_is_waited_for_once(start_child, monkeypatch):
     run = start_child("run")
     run.finish()
-    run._alive.release()  # as when its process ends
+    run._alive.release()  # as when the process of the run ends
     waits, acquire = [], FileLock.acquire
 
     def noted(self, timeout=None):
@@ -173,7 +173,7 @@ def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
         wait_until(lambda: server_state.load(child.folder, TARGET).status == "RUNNING", 300)
         driver.kill()
     time.sleep(2)
-    child._alive.release()  # as when its process ends
+    child._alive.release()  # as when the process of the run ends
     for run in (tmp_path / "grid", child.folder):
         wait_until(lambda run=run: server_state.load(run, TARGET).status == "KILLED", 120)
         assert differences(run, TARGET) == []

@@ -1,4 +1,4 @@
-"""Makes Python behave as on macOS, which has no /proc (hidden from our code) and no sockets without a file."""
+"""Makes Python behave as on macOS, which has no /proc (it is hidden from our code) and no abstract sockets."""
 
 import pathlib
 import socket
