@@ -7,7 +7,7 @@ python3 detector_cnn_ball_radius_center/compare.py runs/A/model_uint8.tflite run
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
+if __name__ == "__main__":  # so that this program works in any folder and with any Python
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 
