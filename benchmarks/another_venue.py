@@ -1,4 +1,4 @@
-"""Measures the effect of stronger light and of synthetic patches at a venue that is not in the training data.
+"""Measures the effect of stronger light changes and of synthetic patches at a venue that is not in the training data.
 
 Every variant is trained without one venue at a time, with the same seeds, and evaluated at that venue. All variants are
 trained on the same number of patches.
@@ -32,7 +32,7 @@ from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
 from dataset_tools.synthetic.render_files import synthetic_files
 
-VARIANTS = {  # name: (strength of the light, fraction of synthetic patches)
+VARIANTS = {  # name: (strength of the light changes, fraction of synthetic patches)
     "the recipe": (1.0, 0.0),
     "light x 1.7": (1.7, 0.0),
     "a fifth synthetic": (1.0, 0.2),
@@ -49,7 +49,10 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def train(options: Options, rest: Patches, synthetic: Patches, light: float, share: float):
-    """Trains a predictor on `rest` and a fraction of synthetic patches, with epochs * len(rest) patches in all."""
+    """Trains a predictor on `rest` plus a fraction of synthetic patches.
+
+    The network sees epochs * len(rest) patches in total.
+    """
     chosen = np.random.default_rng(options.seed).permutation(len(synthetic))[: round(len(rest) * share / (1 - share))]
     X, y = (np.concatenate([a, b[chosen]]) for a, b in ((rest.X, synthetic.X), (rest.y, synthetic.y)))
     patches = Patches(X, y)
@@ -84,7 +87,10 @@ def main(argv=None) -> None:
 
 
 def table(rows: list[dict], variants, keys, names: list[str]) -> str:
-    """Makes a table of means per variant and venue, with mean paired differences from the first and 95 % intervals."""
+    """Returns a table with the mean of each variant at each venue.
+
+    The last column is the mean paired difference from the first variant, with a 95 % interval.
+    """
     lines = [f"{'':24}{'':24}" + "".join(f"{venue:>8}" for venue in names) + "  against the first"]
     for key in keys:
         found = {

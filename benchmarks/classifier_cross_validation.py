@@ -1,8 +1,9 @@
 """Measures the classifier's default recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
 All splits of a family are joined and divided again by recording. Five networks are trained with the recipe of train.py,
-each one scores the fifth that it was not trained on, and the metrics are computed from all of these scores together.
-The averaged weights after the last epoch are used, so nothing is chosen on the held-out patches.
+and each network scores the fifth of the patches that it was not trained on. The metrics are computed from all of these
+scores together. The averaged weights after the last epoch are used, so nothing is chosen with the help of the held-out
+patches.
 
     .venv/bin/python benchmarks/classifier_cross_validation.py --data-root data --filters 4 4 8 8
 
@@ -35,7 +36,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Returns a function: training patches -> Trainer, as in train.py."""
+    """Returns a function that makes a Trainer for training patches, as train.py does."""
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
 
     def make(train: Patches):
@@ -56,7 +57,7 @@ def auroc(y: np.ndarray, scores: np.ndarray) -> float | None:
 
 
 def summary(patches: Patches, scores: np.ndarray) -> dict:
-    """Computes the metrics with 95 % intervals, for all patches, each camera, and each size in the camera picture."""
+    """Computes the metrics with 95 % intervals for all patches, for each camera, and for each patch size."""
     groups = {"all": np.ones(len(patches), bool)}
     for members in (patches.camera, size_class(patches.side)):
         groups |= {} if members is None else {name: members == name for name in np.unique(members)}

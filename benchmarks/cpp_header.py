@@ -1,14 +1,14 @@
-"""Compares the speed of the C++ headers with that of the runtimes: .venv/bin/python -m benchmarks.cpp_header
+"""Compares the speed of the C++ headers with LiteRT and ONNX Runtime: .venv/bin/python -m benchmarks.cpp_header
 
-It uses the networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64) and L (8 16 32 64, dense 128) for 16x16x1, with
-weights like those of a trained network. Everything is pinned to one core and runs in blocks of about 2 ms, in a new
-order each round. The script prints medians of the thread's CPU time, so other work on the machine does not count. The
-runtimes use one thread and their default settings, and are called from Python with as little overhead as possible; the
-headers are called from C++ with bytes. The cost of a call from Python is printed, too.
+It uses the networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64) and L (8 16 32 64, dense 128) for 16x16x1 patches,
+with weights like those of a trained network. Everything is pinned to one core and runs in blocks of about 2 ms, in a
+new order each round. The script prints medians of the thread's CPU time, so other work on the machine does not affect
+them. The runtimes use one thread and their default settings, and are called from Python with as little overhead as
+possible; the headers are called from C++ with bytes. The cost of a call from Python is also printed.
 
-Multiply-accumulates are counted as for direct convolutions, which give the same result. The headers' 3x3 convolutions
-need only 16 instead of 36, so the percentage of the peak that is really executed is also printed. The peak is that of
-SSE without FMA, measured in the same rounds.
+Multiply-accumulates are counted as if all convolutions were computed directly. The headers' 3x3 convolutions need only
+16 multiplications instead of 36 for the same result, so the script also prints the percentage of the peak that is
+really executed. The peak is the throughput of SSE without FMA, measured in the same rounds.
 
 Instructions per patch come from callgrind, if valgrind is installed; other work on the machine does not affect them.
 Prints tables and writes cpp_header.json. Takes two minutes on an idle core.
@@ -75,7 +75,7 @@ def main(argv=None) -> None:
 
 
 def write(folder: Path, name: str) -> dict:
-    """Writes header, TFLite and ONNX of a network to a new folder; returns its numbers of multiply-accumulates."""
+    """Writes a network to a new folder as a header, TFLite and ONNX; returns its numbers of multiply-accumulates."""
     folder.mkdir()
     filters, dense = NETWORKS[name]
     model = random_model(7, filters=filters, dense=dense)
@@ -85,13 +85,13 @@ def write(folder: Path, name: str) -> dict:
     write_onnx(folder / "model.onnx", Joint((network,)))
     (folder / "model.tflite").write_bytes(convert(Joint((network,))))
     inner = (1, *filters[:2])
-    tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # if direct; tiles need 4/9 of that
+    tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # direct convolutions; tiles need 4/9
     direct = count_cost(model)["multiply_accumulates"]
     return {"folder": folder, "X": X, "answers": answers, "direct": direct, "executed": direct - tiled * 5 // 9}
 
 
 def build_all(networks: dict, compiler: str) -> dict:
-    """Compiles all programs; returns the seconds, and the bytes of code and constants, per network and target."""
+    """Compiles all programs; returns the seconds and the bytes of code and constants for each network and target."""
     said = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     print(f"{said}\n\n{'':16}{'compile s':>10}{'text bytes':>12}")
     rows = {}
@@ -117,7 +117,10 @@ def child_seconds() -> float:
 
 
 def count_all(networks: dict) -> dict:
-    """Counts instructions per patch with callgrind, one by one and all at once; valgrind does not support AVX-512."""
+    """Counts instructions per patch with callgrind, for single patches and for all at once.
+
+    Valgrind does not support AVX-512.
+    """
     if not shutil.which("valgrind"):
         print("\nvalgrind is not installed, so instructions are not counted")
         return {}

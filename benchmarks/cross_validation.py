@@ -39,7 +39,10 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
 
 
 def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[Patches, np.ndarray]:
-    """Joins all splits of a family; returns the patches and the index of each patch's split [n]; needs recordings."""
+    """Joins all splits of a family, whose files must name the recordings.
+
+    Returns the patches, and for each patch the index of its split [n].
+    """
     names = [parse_stem(args.dataset, task).file(split) for split in splits]
     if args.archive_url:
         paths = [fetch(name, args.data_root, args.archive_url) for name in names]
@@ -53,7 +56,7 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
 
 
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
-    """Returns `held_out_answers`, and information about data, machine and time for the report."""
+    """Returns the result of `held_out_answers`, and facts about the data, machine and time for the report."""
     launch.switch_off()
     devices_and_seeds.prepare(args.seed, args.threads)
     start = time.perf_counter()

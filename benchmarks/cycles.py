@@ -61,7 +61,7 @@ def simulate(machine: Machine, program: Path, function: str, arguments: Sequence
 
 
 def _disassembly(machine: Machine, program: Path, function: str) -> tuple[dict[int, str], int]:
-    """Returns the instructions by address, and the address of the function."""
+    """Returns a dictionary from address to instruction, and the address of the function."""
     command = [machine.objdump, "-d", "--no-show-raw-insn", program]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     code = {int(at, 16): text for at, text in re.findall(r"^\s+([0-9a-f]+):\s+(.*)$", said, re.MULTILINE)}
@@ -69,7 +69,7 @@ def _disassembly(machine: Machine, program: Path, function: str) -> tuple[dict[i
 
 
 def _last_call(trace: Path, start: int, code: dict[int, str], machine: Machine) -> list[int]:
-    """Returns the executed addresses between the function's entry and its return."""
+    """Returns the addresses of all instructions that the last call of the function executed."""
     called, depth = [], 0
     with trace.open() as lines:
         for line in lines:
@@ -85,12 +85,12 @@ def _last_call(trace: Path, start: int, code: dict[int, str], machine: Machine) 
 
 
 def _plain(text: str, comment: str) -> str:
-    """Rewrites an instruction for the assembler, with numbers for jump targets and without comments."""
+    """Rewrites an instruction for the assembler: removes comments, and writes jump targets as numbers."""
     return re.sub(r"\s*<[^>]*>", "", text.split(comment)[0]).strip() if comment == "//" else _x86(text)
 
 
 def _x86(text: str) -> str:
     text = re.sub(r"\s*<[^>]*>", "", text.split("#")[0]).strip()
-    if text.startswith("rep stos"):  # llvm-mca counts 100 cycles for each store
+    if text.startswith("rep stos"):  # as one store; llvm-mca would count 100 cycles for it
         return "mov %rax,(%rdi)"
     return re.sub(r"^(j\w+|call)\s+([0-9a-f]+)$", r"\1 0x\2", text)

@@ -1,10 +1,11 @@
-"""Measures speed and memory of turning PNG patches into HDF5, compared with a textbook method and with decoding alone.
+"""Measures the speed and memory of creating HDF5 datasets from PNG patches.
 
     .venv/bin/python benchmarks/dataset_creation.py speed ROOT
     .venv/bin/python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000
 
-ROOT contains top/LOG.zip and bottom/LOG.zip. To get enough input without exact duplicates,
-`memory` writes rotated, noisy copies of the patches to SCRATCH; it builds all colours, sizes and cameras. Linux only.
+ROOT contains top/LOG.zip and bottom/LOG.zip. `speed` compares the command with a textbook method and with decoding
+alone. To get enough input without exact duplicates, `memory` writes rotated, noisy copies of the patches to SCRATCH;
+then it builds the datasets of all colours, sizes and cameras. Linux only.
 """
 
 import argparse
@@ -56,7 +57,7 @@ def textbook(paths: list[Path], target: Path, size: int = 16) -> int:
 
 
 def decode_only(paths: list[Path]) -> int:
-    """Decodes every PNG with Pillow and does nothing else, which is the upper limit of the speed."""
+    """Decodes every PNG with Pillow and does nothing else; no method can be faster than this."""
     count = 0
     for path in paths:
         with zipfile.ZipFile(path) as archive:
@@ -68,7 +69,7 @@ def decode_only(paths: list[Path]) -> int:
 
 
 def speed(root: Path, jobs: int) -> None:
-    """Prints patches per second of the textbook method, the decoder and the command, on the same patches."""
+    """Prints how many patches per second the textbook method, the decoder and the command process."""
     paths = sorted(root.glob("*/*.zip"))
     count = sum(len(zipfile.ZipFile(path).namelist()) for path in paths)
     with TemporaryDirectory() as folder:
@@ -173,7 +174,7 @@ def multiply(root: Path, target: Path, count: int) -> None:
 
 
 def varied(content: bytes, generator: np.random.Generator) -> bytes:
-    """Returns the PNG patch rotated by a random angle and with noise, and with the same labels."""
+    """Rotates a PNG patch by a random angle and adds noise, but keeps its labels."""
     image = Image.open(io.BytesIO(content))
     text = PngImagePlugin.PngInfo()
     for key, value in image.text.items():

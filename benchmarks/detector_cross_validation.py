@@ -1,9 +1,10 @@
 """Measures the detector's recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
 The training and validation files of a family are joined and divided again by recording. Five networks are trained with
-the recipe of train.py, each one predicts the fifth that it was not trained on, and the metrics are computed from all of
-these predictions together. With --own-split, one network is trained on the training file and predicts the validation
-file, which takes a fifth of the time. The options under "changes of the recipe" give the rows of RECIPE.md.
+the recipe of train.py, and each network predicts the circles of the fifth that it was not trained on. The metrics are
+computed from all of these predictions together. With --own-split, one network is trained on the training file and
+evaluated on the validation file, which takes a fifth of the time. The options under "changes of the recipe" reproduce
+the rows of the table in RECIPE.md.
 
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --loss huber
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json
@@ -76,7 +77,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Returns a function: training patches -> Trainer, as in train.py but with the changes from the arguments."""
+    """Returns a function that makes a Trainer for training patches like train.py, but with the changes in `args`."""
     options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
 
     def make(train: Patches):
@@ -87,7 +88,7 @@ def trainer_maker(args: argparse.Namespace):
         augment = moved_first(args, augment) if args.augment else None
         trainer = Trainer(model, MemoryData(train.X, train.y), make_loss(args.loss), augment, settings, head="circle")
         if not args.cosine:
-            trainer.optimizer.rate.alpha = 1.0  # end of the cosine, as a fraction of the full rate
+            trainer.optimizer.rate.alpha = 1.0  # final learning rate as a fraction of the full rate
         return trainer
 
     return make
@@ -122,7 +123,7 @@ def figures(y: np.ndarray, circles: np.ndarray, size: int) -> dict:
 
 
 def summary(patches: Patches, circles: np.ndarray) -> dict:
-    """Computes all metrics, the main three with 95 % intervals over recordings; also returns the predictions."""
+    """Computes all metrics, and 95 % intervals over recordings for the main three; also returns the predictions."""
     size, recording = patches.X.shape[2], patches.recording
     found = figures(patches.y, circles, size)
     intervals = {
@@ -153,7 +154,7 @@ def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
     """Reads the circles [balls, 3] of an earlier measurement.
 
     Raises:
-        UserError: the file was not written by this script, or is for other balls.
+        UserError: the file was not written by this script, or contains predictions for other balls.
     """
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Measures how long a run takes at its end to export every format for the robot, with parity and latency.
+"""Measures how long the export of every format takes at the end of a run, with the parity and latency checks.
 
 It uses the default networks of both projects. Weights and patches are random, because the time does not depend on them.
 The first round includes the imports and the start-up of the converter. The values of `--export` alternate within a

@@ -102,14 +102,20 @@ def child(variant: dict) -> None:
 
 
 def timed(work) -> float:
-    """Returns wall seconds; the work copies its results to the host at the end, so the device has finished, too."""
+    """Returns the wall seconds of `work`.
+
+    It must end by copying its results to the host, so that the device has finished too.
+    """
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def profile(epoch, steps: int) -> dict:
-    """Returns us and count per step of every kernel, the longest first, for every line of TensorFlow's profile."""
+    """Returns the time in us and the number of calls per step of every kernel.
+
+    The kernels are sorted by time and grouped by the lines of TensorFlow's profile.
+    """
     with tempfile.TemporaryDirectory() as folder:
         try:
             tf.profiler.experimental.start(folder)
@@ -117,7 +123,7 @@ def profile(epoch, steps: int) -> dict:
             tf.profiler.experimental.stop()
             space = xplane_pb2.XSpace()
             space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
-        except Exception as error:  # without the GPU's profiling library, the timings are still valid
+        except Exception as error:  # no profiling library; the timings are still valid
             return {"error": str(error)[:300]}
     lines = {}
     for plane in space.planes:

@@ -1,12 +1,12 @@
-"""Compares the wall and CPU time of sixteen short runs in a shell loop with `&` and `wait`, and as a grid.
+"""Compares the wall and CPU time of sixteen short runs in a shell loop with `&` and `wait`, and in a grid search.
 
 .venv/bin/python benchmarks/grid.py --rounds 1
 
 Both methods train the same networks with the same options on the synthetic dataset, tracked locally, one after the
-other on the same machine, which should be otherwise idle. CPU time is that of the benchmark's control group, if it
-has its own, or else of the whole machine (/proc/stat), because some processes of Ray and the MLflow mirrors are not
-child processes. With --without-bytecode, Python compiles all imports, as after a fresh `uv pip install` or in an image
-that sets PYTHONDONTWRITEBYTECODE; this takes twice as long.
+other on the same machine, which should be otherwise idle. The CPU time is measured for the benchmark's control group,
+or, if it has no control group of its own, for the whole machine (/proc/stat), because some processes of Ray and the
+MLflow mirrors are not child processes. With --without-bytecode, Python compiles all imports, as after a fresh `uv pip
+install` or in an image that sets PYTHONDONTWRITEBYTECODE; this takes twice as long.
 """
 
 import argparse
@@ -103,7 +103,10 @@ def measure(way, arrays: dict[str, list[str]], options: list[str], runs: Path) -
 
 
 def begin(folder: Path) -> float:
-    """Returns when a run was opened, in seconds since 1970; by then its data is read and its network is built."""
+    """Returns the time at which a run was opened, in seconds since 1970.
+
+    At this time, its data has been read and its network has been built.
+    """
     return journal.header(folder)["t"] / 1000
 
 
@@ -114,7 +117,10 @@ def epoch_seconds(folder: Path) -> float:
 
 
 def cpu_seconds() -> float:
-    """Returns the CPU seconds used so far by our control group (version 1), or else by the whole machine."""
+    """Returns the CPU seconds that our control group (version 1) has used.
+
+    If there is no such group, returns the CPU seconds of the whole machine.
+    """
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, path = line.split(":", 2)
         if "cpuacct" in kinds.split(",") and path != "/":

@@ -1,13 +1,15 @@
 """Compares the int16 header with the float header: python -m benchmarks.int16_header
 
-The networks are S, M and L of benchmarks/cpp_header.py at 16x16 and 32x32. The script compares:
+It uses the networks S, M and L of benchmarks/cpp_header.py, for patches of 16x16 and 32x32 pixels. The script compares:
 
-- cycles on the robot's Silvermont and on a Cortex-A78: llvm-mca simulates one call of predict (benchmarks/cycles.py);
+- cycles on the robot's Silvermont processor and on a Cortex-A78: llvm-mca simulates one call of predict
+  (benchmarks/cycles.py);
 - instructions of a -march=silvermont build, counted by callgrind;
-- CPU time on this machine without AVX (-march=silvermont), with AVX2 and with all its features, in alternating blocks;
+- CPU time on this machine without AVX (-march=silvermont), with AVX2 and with all features of its processor, in
+  alternating blocks;
 - bytes of code and constants, and CPU seconds of the compiler;
-- the limits of the int16 code on Silvermont, which issues 2 instructions per cycle and whose one multiplier accepts a
-  vector of int16 every second cycle.
+- the limits of the int16 code on Silvermont, which issues 2 instructions per cycle and can multiply one vector of int16
+  every second cycle.
 
 Uses g++, valgrind, llvm, qemu-user and g++-aarch64-linux-gnu; measurements whose tools are missing are left out. Takes
 four minutes.
@@ -83,7 +85,10 @@ def write(folder: Path, filters, dense: int, side: int) -> dict:
 
 
 def measured(network: dict, kind: str) -> tuple[dict, dict]:
-    """Measures everything about a header but its time; returns the results, and its candidates for timing by target."""
+    """Measures everything about a header except its speed.
+
+    Returns the results, and for each target the candidate whose speed is measured later.
+    """
     row, timed, folder = {}, {}, network["folder"] / kind
     given = {"folder": folder, "X": network["X"], "answers": network["wanted"][kind]}
     for target, flags in TARGETS.items():
@@ -118,7 +123,7 @@ def build(*command) -> None:
 
 
 def show(rows: dict) -> None:
-    """Prints a line per measurement and network, with the values of float and int16 and their ratio."""
+    """Prints a line for each measurement and network: the values of the float and int16 headers, and their ratio."""
     labels = sorted(
         {label.rsplit(" ", 1)[0] for label in rows}, key=lambda label: (label.split()[1], "SML".index(label[0]))
     )

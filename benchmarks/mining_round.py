@@ -1,9 +1,10 @@
 """Measures one round of mining: compares 200 patches chosen by mine.py's rules with 200 drawn at random.
 
-For each seed, the recordings of a family are divided: a quarter is held out for testing, 300 patches of few recordings
-are the start set, and all others are the unlabelled pool. A network trained on the start set ranks the pool. The first
-200 patches, without near duplicates, get their known labels, and a new network is trained on all 500 patches. All
-networks of a seed begin with the same weights. Differences are paired by seed.
+For each seed, the recordings of a family are divided: a quarter is held out for testing, 300 patches from a few other
+recordings are the start set, and all other patches are the unlabelled pool. A network trained on the start set ranks
+the pool. The first 200 patches in this order, without near duplicates, get their known labels, and a new network is
+trained on all 500 patches. All networks of a seed begin with the same weights. Differences between rules are paired by
+seed.
 
     .venv/bin/python benchmarks/mining_round.py --data-root data
 
@@ -45,7 +46,10 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def divide(patches: Patches, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns indices of start, pool and test; each recording is in one of them, except leftovers of the start."""
+    """Returns the indices of the start set, the pool and the test set.
+
+    Each recording is in only one of them, but patches of the start recordings that are not needed go into the pool.
+    """
     names = rng.permutation(np.unique(patches.recording))
     test = np.flatnonzero(np.isin(patches.recording, names[: round(HELD_OUT * len(names))]))
     start = np.empty(0, int)
@@ -69,7 +73,10 @@ def train(args: argparse.Namespace, patches: Patches, seed: int):
 
 
 def choose(models, patches: Patches, start: np.ndarray, pool: np.ndarray, rule: str, rng) -> np.ndarray:
-    """Selects patches of the pool for labelling by a rule; all rules except `models` use only the first model."""
+    """Selects the patches of the pool that a rule would have labelled.
+
+    All rules except `models` use only the first model.
+    """
     if rule == "random":
         return rng.permutation(pool)[:CHOSEN]
     X = patches.X[pool]
@@ -89,7 +96,10 @@ def choose(models, patches: Patches, start: np.ndarray, pool: np.ndarray, rule: 
 
 
 def one_seed(args: argparse.Namespace, patches: Patches, seed: int) -> dict[str, dict[str, float]]:
-    """Returns the metrics on the held-out recordings for each rule; `start` is the network that ranked the pool."""
+    """Returns the metrics on the held-out recordings for each rule.
+
+    The entry `start` is for the network that ranked the pool.
+    """
     rng = np.random.default_rng(seed)
     start, pool, test = divide(patches, rng)
     models = [train(args, patches.take(start), of_weights) for of_weights in (seed, args.seeds + seed)]
@@ -107,7 +117,10 @@ def one_seed(args: argparse.Namespace, patches: Patches, seed: int) -> dict[str,
 
 
 def summary(found: list[dict]) -> dict:
-    """Computes means by rule, and paired differences from random with 95 % intervals over seeds (bootstrap)."""
+    """Computes the mean of each rule and its paired difference from the rule `random`.
+
+    The 95 % intervals come from a bootstrap over seeds.
+    """
     result, rng = {}, np.random.default_rng(0)
     for rule in found[0]:
         result[rule] = {}

@@ -30,7 +30,7 @@ def decode(records: list[Record]) -> int:
 
 
 def measure(found: list[Record], spread: Callable, archive: Path, arguments: argparse.Namespace) -> str:
-    """Measures pictures per second of decoding and cutting, and returns a text with both and their ratio."""
+    """Measures how many pictures per second are decoded and cut; returns a text with both speeds and their ratio."""
     store = RecordStore(io.BytesIO())
     for record in found:
         store.add(record, "top", "")
@@ -56,7 +56,7 @@ def measure(found: list[Record], spread: Callable, archive: Path, arguments: arg
 
 
 def main() -> None:
-    """Prints a line for each folder, and one for all of them together."""
+    """Prints a line for each folder, and a line for all folders together."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--pictures", type=int, default=400, help="repeat the pictures to reach this number (400)")

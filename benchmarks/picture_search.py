@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/picture_search.py MODEL SOURCE... [--detector MODEL] [--training FILE...]
 
-SOURCE is anything that `dataset_tools/cut.py` reads. A ball counts as found if the centre of a circle is inside it and
-the radii differ by less than a factor of 1.6. Intervals come from a bootstrap over pictures. They are too narrow,
-because the pictures of a film are similar. With --training, the script first counts the balls that look like a training
-patch, because the model may have memorised these.
+SOURCE is anything that `dataset_tools/cut.py` reads. A ball counts as found if the centre of a predicted circle is
+inside the ball and the two radii differ by less than a factor of 1.6. The intervals come from a bootstrap over
+pictures. They are too narrow, because the pictures of a video are similar to each other. With --training, the script
+first counts the balls that look like a training patch, because the model may have memorised them.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
 
 
 def like_training(frames: list[Record], plan, files: list[Path]) -> str:
-    """Counts the annotated balls that look like a training patch when they are cut in one of several sizes."""
+    """Counts the annotated balls that look like a training patch when they are cut at one of several scales."""
     known, like, total = Known(files), 0, 0
     for record in frames:
         image = picture.read(record)

@@ -1,10 +1,11 @@
-"""Plants wrong labels in real patches to measure how many suspects.py finds, and how much correcting them helps.
+"""Plants wrong labels in real patches and measures how many suspects.py finds, and how much their correction helps.
 
 Some labels of the training file are made wrong: the class is reversed, or the circle is moved by 0.15 to 0.3 of the
-patch or scaled by 1.4. One network per fold judges all labels as in suspects.py. Then networks are trained on four
-versions of the file: the original; with the wrong labels; with the wrong labels corrected if they are suspects; and
-without any suspect. They are evaluated on the other files of the family, which have different recordings. The results
-are means over seeds, and differences from the version with the wrong labels, with 95 % intervals over recordings.
+patch size or scaled by 1.4. All labels are judged as in suspects.py, with one network per fold. Then networks are
+trained on four versions of the file: the original file; with the wrong labels; with the wrong labels corrected if they
+are suspects; and without the suspects. They are evaluated on the other files of the family, which have different
+recordings. The results are mean metrics over the seeds, and their differences from the version with the wrong labels,
+with 95 % intervals over recordings.
 
     .venv/bin/python benchmarks/planted_labels.py --data-root data --filters 4 4 8 8
     .venv/bin/python benchmarks/planted_labels.py --data-root data --epochs 300 \
@@ -56,7 +57,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Makes some labels wrong; returns all labels, and whether each one was made wrong, bool [n]."""
+    """Makes some labels wrong. Returns all labels, and whether each label was made wrong, bool [n]."""
     rng, y = np.random.default_rng(seed), y.copy()
     chosen = np.sort(rng.permutation(len(y))[: round(share * len(y))])
     if y.ndim == 1:
@@ -70,7 +71,7 @@ def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarra
 
 
 def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
-    """Whether each label is a suspect, bool [n]."""
+    """Returns whether each label is a suspect, bool [n]."""
     rule = importlib.import_module(f"{project}.find_suspects")
     if patches.task == "classification":
         return np.isin(np.arange(len(patches)), rule.suspicious(patches.y, answers[:, 0]))
@@ -78,7 +79,10 @@ def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
 
 
 def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Patches, make_trainer) -> dict:
-    """Trains on each version; returns its mean metrics over seeds on `others`, and the differences from `planted`."""
+    """Trains on each version and evaluates on `others`.
+
+    Returns the mean metrics of each version over the seeds, and their differences from the version `planted`.
+    """
     subject = importlib.import_module(f"{args.project}.comparing").subject()
     found = {}
     for name, patches in versions.items():

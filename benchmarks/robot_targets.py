@@ -1,9 +1,10 @@
 """Measures whether the classifier mistakes fewer robots for balls if it also learns to recognise robots.
 
-A second output says whether the patch shows a robot (`robot_intersect` of the NaoTH patches). Its loss is added with a
-weight of 0.3, and the output is dropped after training. With a weight of 0, it has no effect on training. All variants
-start from the same weights and see the same batches. In some recordings, robots are not labelled, so a third variant
-leaves out that loss in recordings without labelled robots. One venue at a time is held out for evaluation.
+A second output says whether the patch shows a robot (`robot_intersect` of the NaoTH patches). The loss of this output
+is added with a weight of 0.3, and the output is removed after training. With a weight of 0, the output has no effect on
+training. All variants start from the same weights and see the same batches. In some recordings, robots are not
+labelled, so a third variant leaves out this loss for patches of these recordings. One venue at a time is held out for
+evaluation.
 
     .venv/bin/python benchmarks/robot_targets.py --naoth naoth_patches --filters 8 8 16 16
 
@@ -38,12 +39,12 @@ from dataset_tools.building.subsample_chunk import Plan, decode
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import Chunk, naoth_chunks
 
-VARIANTS = {  # name: (weight of the robot's loss, only where robots are labelled)
+VARIANTS = {  # name: (weight of the robot loss, whether only recordings with labelled robots have this loss)
     "without robots": (0.0, False),
     "robots": (0.3, False),
     "robots where labelled": (0.3, True),
 }
-RECALL = 0.9  # the recall at which the false positives on robots are compared
+RECALL = 0.9  # recall at which the variants' false positives on robots are compared
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -60,7 +61,10 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def read(root: Path) -> Patches:
-    """Reads the unambiguous NaoTH patches at 16x16; y [n, 3]: ball, robot, robots labelled in this recording."""
+    """Reads the unambiguous NaoTH patches at 16x16.
+
+    The columns of y [n, 3] are: ball, robot, and whether robots are labelled in this recording.
+    """
     chunks = [chunk for chunk in naoth_chunks(root, 0) if isinstance(chunk, Chunk)]
     batches = [decode(chunk, Plan((16,), False, "centres")) for chunk in progress_bar(chunks, desc="reading")]
     ball, robot = (np.concatenate([batch.columns[key] for batch in batches]) for key in ("ball", "robot"))
@@ -76,7 +80,7 @@ def train(args: argparse.Namespace, patches: Patches, seed: int, weight: float, 
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(patches.X.shape[1:])
     x = trunk(inputs, args.filters, 64, False, patches.channel_means / 255)
-    x = keras.layers.Dense(2, name="logit")(x)  # made after the trunk, because layers draw their seeds in order
+    x = keras.layers.Dense(2, name="logit")(x)  # created after the trunk, because layers draw their seeds in order
     model = keras.Model(inputs, keras.layers.Activation("sigmoid")(x))
 
     def loss(y, logit):
@@ -92,7 +96,7 @@ def train(args: argparse.Namespace, patches: Patches, seed: int, weight: float, 
 
 
 def measure(there: Patches, scores: np.ndarray, threshold: float) -> dict[str, float]:
-    """Returns the fraction of robots that count as balls at three thresholds, and the usual metrics, for a venue."""
+    """Returns the usual metrics for a venue, and the fraction of robots mistaken for balls at three thresholds."""
     balls, robots = there.y[:, 0] == 1, (there.y[:, 0] == 0) & (there.y[:, 1] == 1)
     numbers = metrics.evaluate(balls, scores, threshold)
     cuts = np.quantile(scores[balls], 1 - RECALL), choose_threshold(balls, scores, 0.01, 0).value, threshold

@@ -1,6 +1,7 @@
-"""Measures the patches per second of both training methods, with alternating workers, so that other work affects both.
+"""Measures how many patches per second both training methods process.
 
-On a shared machine, patches per CPU second are more reliable.
+The two methods take turns, so that other work on the machine affects both. On a shared machine, patches per CPU second
+are more reliable.
 """
 
 import json
@@ -26,23 +27,23 @@ class Worker:
         self.process = subprocess.Popen(command, text=True, bufsize=1, **pipes)
 
     def start(self, command: str) -> None:
-        """Sends a command to the process, see `training_methods.serve`."""
+        """Sends a command to the process (see `training_methods.serve`)."""
         self.process.stdin.write(command + "\n")
 
     def answer(self) -> tuple[float, float]:
-        """Waits for the reply to the command: wall and CPU seconds."""
+        """Waits for the reply to the command; returns the wall and CPU seconds."""
         wall, cpu = map(float, self.process.stdout.readline().split())
         return wall, cpu
 
     def ask(self, command: str) -> tuple[float, float]:
-        """Sends a command and waits for the reply."""
+        """Sends a command and returns the reply."""
         self.start(command)
         return self.answer()
 
 
 @contextmanager
 def worker(*arguments):
-    """Starts a worker, which ends with the block."""
+    """Starts a worker, and stops it at the end of the `with` block."""
     one = Worker(*arguments)
     try:
         yield one
@@ -52,7 +53,7 @@ def worker(*arguments):
 
 
 def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Measures patches per second of the textbook method, one run and two parallel runs, which alternate."""
+    """Measures patches per second: the textbook method, one run and two parallel runs take turns."""
     with ExitStack() as stack:
         job = (project, 0, patches, SMALL)
         book = stack.enter_context(worker("textbook", *job))
@@ -78,7 +79,7 @@ def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 
 def together(workers: list[Worker], command: str) -> float:
-    """Starts a command in all workers at the same time; returns the wall seconds until all have finished."""
+    """Starts a command in all workers at the same time; returns the wall seconds until all of them have finished."""
     started = time.perf_counter()
     for one in workers:
         one.start(command)
@@ -88,7 +89,7 @@ def together(workers: list[Worker], command: str) -> float:
 
 
 def sweep(project: str, patches: tuple[int, int]) -> list[dict]:
-    """Measures both methods at several batch and network sizes, alternating; the better of two epochs counts."""
+    """Measures both methods in turn with several batch and network sizes; the faster of two epochs counts."""
     points = [{"batch_size": size} for size in BATCHES]
     points += [{"filters": network} for network in NETWORKS if network != SMALL["filters"]]
     rows = []

@@ -1,7 +1,8 @@
-"""Trains like most tutorials, for both projects; train_throughput.py compares the compiled epoch with this method.
+"""Trains the networks of both projects as most tutorials do; train_throughput.py measures this method, too.
 
-Single patches are shuffled, augmented one by one in parallel, batched, and passed to `model.fit`. Network, optimiser,
-schedule and the distribution of the augmentation are those of the projects, but the weights are not averaged.
+Single patches are shuffled, augmented one by one in parallel, batched, and passed to `model.fit`. The network, the
+optimiser, the schedule and the distribution of the augmentation are the same as in the projects, but the weights are
+not averaged.
 """
 
 import math
@@ -14,7 +15,7 @@ from detector_cnn_ball_radius_center.loss import huber
 
 
 def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.data.Dataset:
-    """Makes the batches of one epoch; `project` decides how a patch is augmented."""
+    """Returns the batches of one epoch; `project` decides how the patches are augmented."""
     change = augment_classified if project == "classifier_cnn" else augment_circled
     data = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(len(X))
     if augment:
@@ -37,7 +38,7 @@ def augment_classified(x, y):
 
 
 def sampling_matrix(size: int, scale, shift, blur):
-    """Returns the triangle weights around each sampled position, [size, size]."""
+    """Returns the weight of each pixel (columns) for each sampled position (rows), [size, size]."""
     pixels = tf.range(size, dtype=tf.float32)
     middle = (size - 1) / 2
     positions = tf.clip_by_value((pixels - middle) * scale + middle + shift, 0.0, size - 1.0)

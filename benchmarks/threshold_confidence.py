@@ -1,8 +1,8 @@
-"""Measures what the confidence of the threshold costs, and how often the true false positive rate exceeds the limit.
+"""Measures how much recall a confident threshold costs, and how often its true false positive rate exceeds the limit.
 
 Five networks score the recordings that they were not trained on, as in classifier_cross_validation.py. From these
 scores, validation sets of different sizes are drawn: single patches, as the guarantee assumes, or whole recordings, as
-in practice. The threshold is chosen on each set, and the rates of all patches together are taken as the true rates.
+in practice. A threshold is chosen on each set. The true rates are assumed to be those on all patches together.
 
     .venv/bin/python benchmarks/threshold_confidence.py --data-root data --filters 8 8 16 16
 
@@ -21,7 +21,7 @@ from classifier_cnn.options import DEFAULT_STEM, MAX_FPR, Options
 from classifier_cnn.threshold import choose_threshold
 from common.cli.program import run_main
 
-NEGATIVES = (300, 736, 3000)  # enough for the guarantee; the team's validation file; enough for 0.1 %
+NEGATIVES = (300, 736, 3000)  # enough for a guarantee of 1 %; as in the team's validation file; enough for 0.1 %
 CONFIDENCES = (0, 0.8, 0.9, 0.95)
 
 
@@ -33,7 +33,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: bool) -> np.ndarray:
-    """Draws the rows of a validation set with that many patches without a ball, with replacement."""
+    """Draws the rows of a validation set, with replacement; `negatives` of its patches have no ball."""
     if not whole:
         balls, others = np.flatnonzero(labels), np.flatnonzero(~labels)
         return np.concatenate([rng.choice(others, negatives), rng.choice(balls, negatives * len(balls) // len(others))])
@@ -45,7 +45,10 @@ def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: boo
 
 
 def measure(labels, scores, recording, draws: int) -> list[dict]:
-    """Returns the fraction of sets above the limit, and the recall lost, for each way to draw, size and confidence."""
+    """Returns a row for each way to draw, each size and each confidence.
+
+    The row has the fraction of the sets whose false positive rate exceeds the limit, and the recall that is lost.
+    """
     rows = []
     for whole in (False, True):
         for negatives in NEGATIVES:

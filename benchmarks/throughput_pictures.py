@@ -10,7 +10,7 @@ LABELS = {"compiled": "train.py, one thread", "textbook": "textbook, two cores"}
 
 
 def draw(path: Path, told: dict) -> None:
-    """Plots the sweeps: patches per second against batch size and network size, with a column per project."""
+    """Plots the sweeps: patches per second against batch size and network size, with one column for each project."""
     swept = {project: parts["sweep"]["result"] for project, parts in told.items() if "sweep" in parts}
     if not swept:
         raise SystemExit("error: there is nothing to plot. Run `train_throughput.py sweep` first.")

@@ -1,12 +1,14 @@
 """Measures the cost of tracking: .venv/bin/python -m benchmarks.tracking_overhead (10 minutes on two idle cores).
 
-1. For 2,000 epochs with 20 metrics, how many seconds the training process spends in `run.metrics`.
+1. The benchmark logs 20 metrics in each of 2,000 epochs, and measures how many seconds this takes in the training
+   process (`run.metrics`).
 2. A small CNN is trained while the tracking server behind a proxy has one fault after another. Within one run, blocks
    of epochs with the mirror running alternate with blocks in which it is stopped (SIGSTOP), so that other work on the
    machine affects both. `wall` compares the wall-clock time of the blocks, which is noisy on a busy machine. The next
-   two columns are not: `training` compares the CPU time of the training process, and `mirror` is the mirror's CPU time
-   (without its start) divided by that of the training process. If all cores are busy, the slowdown is `training` plus
-   `mirror`; if a core is free, it is only `training`. `start` is what starting the mirror costs, once.
+   two columns are less noisy: `training` compares the CPU time of the training process, and `mirror` is the mirror's
+   CPU time (without its start) divided by that of the training process. If all cores are busy, the slowdown is
+   `training` plus `mirror`; if a core is free, it is only `training`. `start` is the time that is lost while the mirror
+   starts, once per run.
 """
 
 import argparse
@@ -111,7 +113,11 @@ def report(name: str, server: MlflowServer, folder: Path, options: argparse.Name
 
 
 def train(url: str, folder: Path, seconds: float, block: int) -> dict:
-    """Trains for `seconds`; returns the median epoch, the slowdown with its interval, and the mirror's start cost."""
+    """Trains for `seconds`.
+
+    Returns the median time of an epoch, the slowdown with its interval, and the time that is lost while the mirror
+    starts.
+    """
     draw = np.random.default_rng(0)
     X, y = draw.random((1500, 16, 16, 1), np.float32), draw.integers(0, 2, 1500).astype(np.float32)
     layers = [keras.Input((16, 16, 1))]
@@ -145,7 +151,7 @@ class _Clock:
 
     def __init__(self, run, seconds: float, block: int):
         self.run, self.seconds, self.block = run, seconds, block
-        self.blocks: list[tuple[float, float]] = []  # wall and CPU seconds, with and without the mirror, alternating
+        self.blocks: list[tuple[float, float]] = []  # (wall, CPU) seconds, alternately with and without the mirror
         self.starting: list[float] = []
         self.began, self.started = time.perf_counter(), False
         self.last = self.began, time.process_time()
@@ -176,7 +182,10 @@ class _Clock:
             raise _Done
 
     def _has_settled(self, now: float) -> bool:
-        """Whether the mirror has imported MLflow, which takes seconds of CPU time; afterwards it needs hardly any."""
+        """Returns whether the mirror has imported MLflow.
+
+        The import takes seconds of CPU time; afterwards, the mirror needs hardly any.
+        """
         self.watched.append((now, _cpu_seconds(self.run)))
         before = [cpu for moment, cpu in self.watched if now - moment > self.SETTLED_SECONDS]
         if now - self.watched[0][0] < self.START_SECONDS or not before:
@@ -197,9 +206,10 @@ class _Clock:
 
 
 def _slowdown(blocks: list[float]) -> tuple[float, float, float]:
-    """Divides the sums of both kinds of blocks; returns the ratio minus one, and a 90 % bootstrap interval over pairs.
+    """Divides the total time with the mirror by the total time without it.
 
-    Sums are used because the mirror works in bursts, which medians would ignore.
+    Returns the ratio minus one, and a 90 % bootstrap interval over pairs of blocks. Totals are used because the mirror
+    works in bursts, which medians would ignore.
     """
     pairs = list(zip(blocks[::2], blocks[1::2], strict=False))
 
@@ -212,7 +222,7 @@ def _slowdown(blocks: list[float]) -> tuple[float, float, float]:
 
 
 class _Done(Exception):
-    """Ends the training, because the time is up."""
+    """Raised to end the training when the time is up."""
 
 
 if __name__ == "__main__":

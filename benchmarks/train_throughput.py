@@ -1,11 +1,11 @@
 """Compares the speed of training with the textbook method (textbook_loop.py), for filters 4 4 8 8 and dense 32.
 
-.venv/bin/python benchmarks/train_throughput.py speed  patches/s of epochs and evaluation, one run and two; 3 minutes
-.venv/bin/python benchmarks/train_throughput.py command  start, end, memory and imports of a whole train.py; 5 minutes
+.venv/bin/python benchmarks/train_throughput.py speed  patches/s in training and evaluation, one run or two; 3 minutes
+.venv/bin/python benchmarks/train_throughput.py command  start, end, memory and imports of a train.py run; 5 minutes
 .venv/bin/python benchmarks/train_throughput.py sweep  patches/s by batch size and network size; 5 minutes
-.venv/bin/python benchmarks/train_throughput.py stream  epoch and memory of a run that streams its patches from files
+.venv/bin/python benchmarks/train_throughput.py stream  speed and memory of a run that streams its patches from files
 .venv/bin/python benchmarks/train_throughput.py plot  draws the results in the JSON file
-.venv/bin/python benchmarks/train_throughput.py gpu  seconds of an epoch on a GPU, with and without XLA; 10 minutes
+.venv/bin/python benchmarks/train_throughput.py gpu  seconds per epoch on a GPU, with and without XLA; 10 minutes
 
 Each command adds its part to the JSON file. The machine should be otherwise idle.
 """
@@ -62,7 +62,7 @@ def main(argv=None) -> int:
 
 
 def measure(command: str, project: str, sizes: tuple[int, int], rounds: int) -> dict:
-    """Measures one command for one project."""
+    """Runs the measurement of one command for one project."""
     if command in ("command", "stream"):
         return getattr(whole_command, {"command": "measure"}.get(command, command))(project, rounds, sizes)
     return side_by_side.speed(project, rounds, sizes) if command == "speed" else side_by_side.sweep(project, sizes)

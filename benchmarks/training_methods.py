@@ -1,4 +1,4 @@
-"""Provides the two training methods that train_throughput.py compares: for each, an epoch and an evaluation."""
+"""Provides the two training methods that train_throughput.py compares; each can train an epoch and evaluate."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
 
 
 def noise(project: str, n: int, seed: int = 0, size: int = 16):
-    """Makes patches of noise, uint8 [n, size, size, 1], and labels; the speed does not depend on their content."""
+    """Returns patches of noise, uint8 [n, size, size, 1], and labels; the speed does not depend on their content."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 256, (n, size, size, 1), np.uint8)
     if project == "classifier_cnn":
@@ -29,7 +29,7 @@ def noise(project: str, n: int, seed: int = 0, size: int = 16):
 
 
 def compiled(project: str, train, validation, **settings):
-    """Prepares the project's own trainer; returns (epoch, evaluation, trainer). settings: its options."""
+    """Prepares the project's own trainer with these options; returns (epoch, evaluation, trainer)."""
     training = importlib.import_module(f"{project}.training")
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train), validation=Patches(*validation))
@@ -40,7 +40,7 @@ def compiled(project: str, train, validation, **settings):
 
 
 def textbook(project: str, train, validation, jit_compile="auto", **settings):
-    """Prepares `fit` over a dataset of single patches; returns (epoch, evaluation, model)."""
+    """Prepares `model.fit` with a dataset of single patches; returns (epoch, evaluation, model)."""
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train))
     model, options = importlib.import_module(f"{project}.training").build(options, splits)
@@ -57,10 +57,10 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
 
 
 def serve(job: dict) -> None:
-    """Trains and evaluates on demand: reads a command per line from stdin and prints wall and CPU seconds to stdout.
+    """Trains and evaluates on demand: reads commands from stdin, one per line, and prints wall and CPU seconds.
 
-    Commands: `train`, `evaluate`, `memory` (prints by how many bytes the memory grew at most since the imports) and
-    `set {...}`, which changes the settings of the network and of training.
+    Commands: `train`, `evaluate`, `memory` (prints how many bytes of memory were used at most in addition to the
+    imports) and `set {...}`, which changes the settings of the network and of training.
     """
     devices_and_seeds.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()

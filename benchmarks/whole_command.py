@@ -33,7 +33,7 @@ sys.addaudithook(note)
 
 
 def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Measures the start compared with imports alone, the end, memory, and which processes import big libraries."""
+    """Measures the start and the end of a run, its memory, and which processes import large libraries."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_files(project, folder, patches)
@@ -68,7 +68,7 @@ def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 
 def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Measures memory and speed with and without --stream, for one training set and one four times as large."""
+    """Measures memory and speed with and without --stream, for a training set and one that is four times as large."""
     rows = []
     for factor in (1, 4):
         with tempfile.TemporaryDirectory() as name:
@@ -122,7 +122,10 @@ def told(output: str, what: str) -> list[float]:
 
 
 def main() -> None:
-    """Starts one run: `start` prints the time of the first step, `memory` how much memory grew after the imports."""
+    """Starts one run.
+
+    The mode `start` prints the time of the first step; `memory` prints the growth of memory after the imports.
+    """
     mode, module, *arguments = sys.argv[1:]
     if mode == "memory":
         importlib.import_module(f"{module.rpartition('.')[0]}.training")  # imports everything that a run needs
@@ -141,14 +144,14 @@ def main() -> None:
 
 
 def fit(original, *arguments):
-    """Fits the network and prints the time afterwards; the rest of the run is its end."""
+    """Fits the network and prints the time afterwards; everything after this counts as the end of the run."""
     history = original(*arguments)
     print("trained", time.time(), time.process_time(), flush=True)
     return history
 
 
 def first_step(trainer, *_):
-    """Replaces the first epoch: prints the time when one step is done, and ends the run like Ctrl-C."""
+    """Replaces the first epoch: prints the time after one step, and then ends the run as Ctrl-C does."""
     for X, y, order in trainer.data.blocks(np.random.default_rng(0)):
         trainer.run(X, y, order[None, : trainer.batch_size])
         print("first step", time.time(), time.process_time(), flush=True)

@@ -1,10 +1,10 @@
 """Measures how labels in whole pixels affect the detector, compared with the fractional circles that cut.py writes.
 
 Annotated pictures are shifted and shrunk at random, so that near balls become far balls whose circles are known to
-fractions of a pixel. They are cut into patches, and each patch is predicted by two networks that were not trained on
-its picture: one trained on the exact circles, one on circles whose centre and radius are rounded to whole pixels of
-the shrunk picture. Both are compared with the exact circles; the first is also compared with the rounded circles, as
-somebody without fractional labels would do.
+fractions of a pixel. They are cut into patches, and two networks that were not trained on a patch's picture predict its
+circle. One network is trained on the exact circles, the other on circles whose centre and radius are rounded to whole
+pixels of the shrunk picture. Both predictions are compared with the exact circles. The first is also compared with the
+rounded circles, as somebody without fractional labels would do.
 
     .venv/bin/python benchmarks/whole_pixel_labels.py FOLDER --seeds 3
 
@@ -44,7 +44,7 @@ from detector_cnn_ball_radius_center.training import build
 
 ROOT = Path(__file__).resolve().parents[1]
 DIAMETERS = {"below 12 px": 12, "12 to 18 px": 18, "18 to 26 px": 26, "26 px and more": np.inf}  # upper limits
-MARGIN = 9  # largest shift of the section to shrink, in pixels of the original picture
+MARGIN = 9  # maximum shift of a picture before it is shrunk, in pixels of the original picture
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -59,7 +59,10 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def shrink(args: argparse.Namespace, folder: Path) -> Path:
-    """Writes the shrunk pictures and a COCO file with their boxes; returns its path. Each picture is one recording."""
+    """Writes the shrunk pictures and a COCO file with the boxes of the balls; returns the path of this file.
+
+    Each picture is one recording.
+    """
     rng, images, boxes = np.random.default_rng(0), [], []
     found = recognise.records(recognise.recognise(args.folder), Classes())
     for number, record in enumerate(item for item in found if isinstance(item, Record)):

@@ -9,7 +9,7 @@ import pytest
 
 from .common.tracking.mlflow_server import mlflow_2, mlflow_3
 
-__all__ = ["mlflow_2", "mlflow_3"]  # servers for the whole session, shared by the tests of several folders
+__all__ = ["mlflow_2", "mlflow_3"]  # servers that run for the whole session, shared by the tests in several folders
 
 # A program that a script starts in the background ignores Ctrl-C, and so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,7 +18,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # identical runs would differ.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
-# The fixture below cannot patch child processes; requests and urllib use this proxy there, which refuses connections.
+# The fixture below cannot patch child processes. There, requests and urllib use this proxy, which refuses connections.
 _NO_WAY_OUT = {
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",

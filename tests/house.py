@@ -55,7 +55,7 @@ ROOMS = {
     **dict.fromkeys(PROJECTS, ("robot_export", "dataset_tools", "common")),
 }
 LOGIC_LINES = 30  # a file with more lines of logic needs a test file with its name
-NOT_MIRRORED = {  # file -> the folder or file with its tests
+NOT_MIRRORED = {  # file -> the file or folder that tests it
     **{f"{project}/training.py": "test_train.py trains whole runs" for project in PROJECTS},
     **{f"{project}/exporting.py": "tests/robot_export exports whole runs" for project in PROJECTS},
     **{f"{project}/report.py": "test_train.py and tests/common/runs/test_evaluation.py" for project in PROJECTS},
@@ -74,7 +74,7 @@ def name_of(path: Path) -> str:
 
 
 def is_in(name: str, room: str) -> bool:
-    """Whether a module or a package is inside the package `room`."""
+    """Returns whether a module or a package is inside the package `room`."""
     return name == room or name.startswith(f"{room}.")
 
 
@@ -95,7 +95,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def unresolved(path: Path) -> Iterator[str]:
-    """Yields the names that a file imports from our packages although they do not exist, as after a renaming."""
+    """Yields the names that a file imports from our packages but that do not exist, for example after a renaming."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and not node.level and node.module.split(".")[0] in PACKAGES:
             given = _names_of(node.module)
@@ -104,7 +104,10 @@ def unresolved(path: Path) -> Iterator[str]:
 
 @cache
 def _names_of(module: str) -> frozenset[str]:
-    """Returns the names that a module defines, with the files of a package; empty if it does not exist."""
+    """Returns the names that a module defines, and the names of the files of a package.
+
+    The set is empty if the module does not exist.
+    """
     place = ROOT / module.replace(".", "/")
     beside = {path.stem for path in place.iterdir()} if place.is_dir() else set()
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
@@ -141,7 +144,7 @@ def without_test(room: str) -> list[str]:
 
 
 def may_import(room: str, other: str) -> bool:
-    """Whether one package may import another."""
+    """Returns whether one package may import another."""
     return other in (room, *GROUND) or any(is_in(other, allowed) for allowed in ROOMS[room])
 
 

@@ -38,7 +38,7 @@ def test_common_has_three_loose_files():
 
 
 def test_no_two_files_import_each_other():
-    """There is no cycle of imports, not even through late imports."""
+    """The imports form no cycle, even if late imports are included."""
     names = {house.name_of(path): path for path in FILES}
     arrows = {name: {other for other in house.imports(path) if other in names} - {name} for name, path in names.items()}
     done, way = set(), []
@@ -74,7 +74,7 @@ def test_only_one_package_imports_mlflow():
 
 
 def test_only_the_lines_of_the_launcher_edit_sys_path():
-    """Those lines are the same in every program."""
+    """The lines that start the launcher are the same in every program."""
     stub = r'if __name__ == "__main__":.*\n    sys\.path\[0\] = str\(.*\n    from common\.cli import launch\n'
     for path in FILES:
         text = re.sub(stub, "if True:\n", path.read_text(encoding="utf-8"), count=1)

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from docker.utils.build import exclude_paths  # how the Docker SDK itself reads .dockerignore; MLflow depends on it
+from docker.utils.build import exclude_paths  # the Docker SDK's own reader of .dockerignore; MLflow depends on the SDK
 
 from .tiny import ROOT
 
@@ -35,7 +35,7 @@ def instructions(project: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def populated(tmp_path):
-    """Makes a repository as after a week of work, with gigabytes of data and secrets beside the code."""
+    """Makes a repository with gigabytes of data and secrets beside the code, as after a week of work."""
     for name in (*LOCKS, "requirements-dev.lock", "README.md", ".dockerignore", "pyproject.toml", "Makefile"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in (*SHARED, *PROJECTS):
@@ -87,7 +87,7 @@ def test_both_dockerfiles_are_alike():
 def test_the_dockerfile_keeps_its_promises(project):
     steps = instructions(project)
     names = [name for name, _ in steps]
-    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+\.\d+-slim\S*", steps[0][1])  # pinned to the patch release
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+\.\d+-slim\S*", steps[0][1])  # pinned to a patch release
     assert steps[1] == ("FROM", "${PYTHON_IMAGE}")
     copied = [rest for name, rest in steps if name == "COPY"]
     assert copied == [f"{' '.join(LOCKS)} /app/", *(f"{name} /app/{name}" for name in (*SHARED, project))]
@@ -96,11 +96,11 @@ def test_the_dockerfile_keeps_its_promises(project):
     assert "--require-hashes" in install
     assert all(lock in install for lock in LOCKS)
     assert names.index("RUN") < names.index("ENV")
-    assert "ARG" in names[names.index("ENV") :]  # the commit comes last, so that a new one rebuilds no layer
+    assert "ARG" in names[names.index("ENV") :]  # the commit comes last, so that a new commit rebuilds no layer
     assert "ADD" not in names
     (user,) = (rest for name, rest in steps if name == "USER")
     assert re.fullmatch(r"[1-9]\d*:0", user)  # a number, because hosts that forbid root cannot check a user name
-    (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form passes on signals
+    (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form passes signals on
     assert entrypoint == ["python", "train.py"]
     assert (ROOT / project / entrypoint[1]).is_file()
 

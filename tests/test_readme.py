@@ -22,7 +22,7 @@ def page(folder):
 
 def run(script, *arguments):
     settings = environment()
-    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the program on the page must print no log lines without it
+    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the program must also print no log lines if this is not set
     return subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, env=settings, check=False
     )
@@ -31,7 +31,7 @@ def run(script, *arguments):
 def test_the_page_for_a_new_project_trains(tmp_path):
     script, output = page(tmp_path), ("--output-dir", tmp_path / "runs")
     files = ["--data-train", classification_file(tmp_path / "a.h5"), "--tracking", "local"]
-    ended = run(script, *files, *output, "--kernel", "5")  # as in the page's first line, without --epochs
+    ended = run(script, *files, *output, "--kernel", "5")  # as in the first line of the page, but without --epochs
     assert ended.returncode == 0, ended.stderr
     assert "There is no validation file" in ended.stderr
     shown = [line for line in re.split("[\r\n]+", ended.stderr) if not line.startswith(("note: ", "training: "))]

@@ -1,4 +1,4 @@
-"""Tests `make setup` on different machines: other Pythons on PATH, or linters that cannot be installed."""
+"""Tests `make setup` on different machines: other Python versions on PATH, or linters that cannot be installed."""
 
 import re
 import shutil

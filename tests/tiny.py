@@ -1,4 +1,4 @@
-"""Makes tiny datasets that a network learns in seconds: balls are bright discs with a spot, other patches bars."""
+"""Makes tiny datasets that a network learns in seconds: balls are bright discs with a spot, others are bars."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def bars(n: int, seed: int, size: int = 16, channels: int = 1) -> np.ndarray:
 
 
 def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16, channels: int = 1, **columns) -> Path:
-    """Writes n patches from two cameras and n / 50 recordings, with more columns; every third patch is a ball."""
+    """Writes n patches from two cameras and n / 50 recordings, and additional columns. Every third patch is a ball."""
     ball = np.arange(n) % 3 == 0
     X = bars(n, seed, size, channels)
     X[ball] = discs(int(ball.sum()), seed, size, channels)[0]
@@ -83,7 +83,7 @@ def tracked_runs(output_dir: Path, experiment: str):
 
 
 def check_sections(client, run, epochs: int) -> None:
-    """Checks that MLflow shows the curves in two sections and single values as bars, with a maximum of 40 in all."""
+    """Checks that MLflow shows curves in two sections, single values as bars, and at most 40 charts in total."""
     curves, single = set(), set()
     for key in run.data.metrics:
         steps = sorted({point.step for point in client.get_metric_history(run.info.run_id, key)})

@@ -1,8 +1,8 @@
-"""Builds the image of a project and checks it as strangers will run it: make image-check PROJECT=classifier_cnn
+"""Builds a project's image and checks it under hard conditions: make image-check PROJECT=classifier_cnn
 
-The checks run it as an unknown user, without a network, with one writable folder in a read-only root, with proxies that
-do not answer and with a server that cannot be reached. They also stop a run, train a grid, and send pending runs later.
-They need docker, podman or (as root) buildah, and take about ten minutes.
+The checks run the image as an unknown user and without a network. The root file system is read-only, with one writable
+folder. The proxies do not answer, and the server cannot be reached. The checks also stop a run, train a grid, and send
+pending runs later. They need docker, podman or (as root) buildah, and take about ten minutes.
 """
 
 import argparse
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Builds the image, runs every check and prints a line for each; returns the exit status."""
+    """Builds the image, runs every check and prints a line for each check; returns the exit status."""
     options = parse_args()
     try:
         engine = find_engine(options.engine)
@@ -81,7 +81,10 @@ def build(engine, image: str, options: argparse.Namespace) -> None:
 
 
 def carry_out(function, check: Check) -> list[str]:
-    """Runs a check and prints its line; returns a list with its name if it failed."""
+    """Runs a check and prints its result.
+
+    Returns a list with the name of the check if it failed, and an empty list if not.
+    """
     start = time.monotonic()
     try:
         words = function(check)

@@ -1,4 +1,4 @@
-"""The checks of an image. Each one returns a few words for its line, or raises CheckFailed."""
+"""The checks of an image. Each check returns a short description of its result, or raises CheckFailed."""
 
 import json
 import re
@@ -40,7 +40,7 @@ class Check:
         self._volumes = 0
 
     def volume(self) -> Path:
-        """Makes a folder that any user may write, to be mounted on /data."""
+        """Creates a folder that every user can write to; it will be mounted on /data."""
         self._volumes += 1
         path = self.folder / f"data{self._volumes}"
         path.mkdir()
@@ -50,7 +50,7 @@ class Check:
         return path
 
     def strict(self, **changes) -> Terms:
-        """Returns the strict terms: an unknown user, no network, a read-only root."""
+        """Returns strict conditions: an unknown user, no network and a read-only root file system."""
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), DEAD_PROXY)
         login = {"MLFLOW_TRACKING_USERNAME": "somebody", "MLFLOW_TRACKING_PASSWORD": PASSWORD}
         terms = Terms(STRANGER, read_only=True, environment=proxies | login, gpus=self.gpus)
@@ -69,7 +69,7 @@ class Check:
 
 
 def contents(check: Check) -> str:
-    """The image contains the code of one project, lock files and the synthetic dataset, no other data, no secrets."""
+    """The image contains one project's code, lock files and the synthetic dataset, but no other data and no secrets."""
     out = check.run(["-c", FOREIGN], Terms("0:0"), "python")
     foreign, code = (json.loads(line) for line in out.splitlines()[-2:])
     expect(not foreign, "no data, secrets or caches in the image", f"{foreign[:5]}")
@@ -93,7 +93,7 @@ def plain(check: Check) -> str:
 
 
 def strict(check: Check) -> str:
-    """A run finishes without a network, with a read-only root and dead proxies, as any user."""
+    """A run by an unknown user finishes without a network, with a read-only root and with unreachable proxies."""
     terms = check.strict()
     out = check.run([*QUICK, "--tracking", "deepl"], terms)
     folder = only_run(terms.volume, out)
@@ -127,7 +127,7 @@ def no_mount(check: Check) -> str:
 def stopped_early(check: Check) -> str:
     """SIGTERM before training has begun ends the container."""
     process = check.engine.start(check.image, [*QUICK, "--dataset", "synthetic", "--tracking", "local"], check.strict())
-    process.stdout.readline()  # the line that names the server; after it come imports and rendering
+    process.stdout.readline()  # the line that names the server; imports and rendering follow
     return f"{stop_and_wait(check, process, 143)[1]:.1f} s from SIGTERM to the end"
 
 
@@ -160,7 +160,7 @@ def pending(check: Check) -> str:
 
 
 def second_server(check: Check) -> str:
-    """If MLFLOW_TRACKING_URI names a server that answers, the run is tracked there when the container ends."""
+    """If MLFLOW_TRACKING_URI names a server that answers, the run has been tracked there when the container ends."""
     with mlflow_server(check.folder) as uri:
         terms = check.strict(network=True, environment={"MLFLOW_TRACKING_URI": uri})
         check.run([*QUICK, "--dataset", "synthetic", "--require-tracking", "--export", "none"], terms)
@@ -168,7 +168,7 @@ def second_server(check: Check) -> str:
 
 
 def grid(check: Check) -> str:
-    """A small grid, started by its script, succeeds."""
+    """A small grid, started with its script, finishes all its runs."""
     terms = check.strict()
     out = check.run(["train_smoke.sh"], terms, "bash")
     models = len(list(terms.volume.glob("runs/*/model.keras")))
@@ -177,7 +177,7 @@ def grid(check: Check) -> str:
 
 
 def require_gpu(check: Check) -> str:
-    """With --gpus, a run trains on a GPU; without --gpus, --require-gpu ends with one line of error."""
+    """With --gpus, a run trains on a GPU. Without --gpus, --require-gpu ends the run with a one-line error."""
     terms = check.strict()
     arguments = [*QUICK, "--dataset", "synthetic", "--tracking", "local", "--require-gpu"]
     if check.gpus:

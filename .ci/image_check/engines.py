@@ -1,4 +1,4 @@
-"""Runs container engines, which build an image, report its size, start it under strict terms and stop it."""
+"""Runs container engines: they build an image, report its size, and start and stop containers."""
 
 import json
 import os
@@ -15,8 +15,9 @@ STOP_SECONDS = 120  # time limit for a run to save and evaluate its model
 class Terms:
     """How a container is started.
 
-    user: UID:GID, or None for the image's own. network: whether it has this machine's network or only loopback.
-    read_only: whether the root file system is read-only; then only `volume`, mounted on /data, is writable.
+    user: UID:GID, or None for the user that the image sets. network: whether the container has this machine's network
+    or only loopback. read_only: whether the root file system is read-only; then only `volume`, mounted on /data, is
+    writable.
     """
 
     user: str | None = None
@@ -46,7 +47,7 @@ class Docker:
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     def start(self, image: str, arguments: list[str], terms: Terms, entrypoint: str | None = None):
-        """Starts a container; returns the process, whose output is that of the container."""
+        """Starts a container; returns the process, whose output is the container's output."""
         self._started += 1
         name = f"image-check-{os.getpid()}-{self._started}"
         command = [self.program, "run", "--rm", "--name", name, "--network", "host" if terms.network else "none"]
@@ -69,9 +70,12 @@ class Docker:
 
 
 class Buildah:
-    """The engine buildah, as root. This class makes the namespaces, because buildah cannot make the root read-only."""
+    """The engine buildah, as root.
 
-    # All mounts are in a separate mount namespace and disappear with it. /dev/shm has the size of docker's.
+    This class creates the namespaces itself, because buildah cannot make the root read-only.
+    """
+
+    # All mounts are in a separate mount namespace and disappear with it. /dev/shm has the same size as in docker.
     RUN = """
         root=$1 data=$2 user=$3 directory=$4 read_only=$5; shift 5
         mount --bind "$root" "$root"
@@ -123,7 +127,7 @@ class Buildah:
             os.kill(int(child), signal.SIGTERM)
 
     def close(self) -> None:
-        """Removes the containers; images stay."""
+        """Removes the containers, but keeps the images."""
         for container in self._containers.values():
             _buildah("rm", container)
 
@@ -142,7 +146,7 @@ def find_engine(name: str | None = None) -> Docker | Buildah:
 
 
 def _answers(program: str) -> bool:
-    """Whether a program is installed and works; docker's client, for example, needs its daemon."""
+    """Returns whether a program is installed and works; for example, docker's client needs its daemon."""
     return bool(shutil.which(program)) and not subprocess.run([program, "info"], capture_output=True).returncode
 
 

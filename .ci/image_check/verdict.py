@@ -6,7 +6,7 @@ class CheckFailed(Exception):
 
 
 def expect(holds: bool, wanted: str, received: str, output: str = "") -> None:
-    """Raises CheckFailed with the last lines of the output, unless the condition holds."""
+    """Raises CheckFailed, with the last lines of the output, if the condition is false."""
     if not holds:
         tail = "".join(f"\n    {line}" for line in output.splitlines()[-15:])
         raise CheckFailed(f"expected {wanted}. Received: {received}.{tail}")

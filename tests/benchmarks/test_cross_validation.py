@@ -52,7 +52,7 @@ def test_every_patch_is_predicted_by_a_network_that_has_not_seen_it(task, option
 
 
 def test_differences_are_those_of_the_same_balls(monkeypatch, tmp_path):
-    """The second predictions are better by the same amount for every ball, so the interval has no width."""
+    """The second predictions are better by the same amount for every ball, so the interval has a width of zero."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from detector_cross_validation import differences, earlier_answers, summary
 

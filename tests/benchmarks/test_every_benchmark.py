@@ -20,14 +20,14 @@ from ..robot_export.jobs import deliver_run
 from ..tiny import ROOT, classification_file, environment
 
 SCRIPTS = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
-ELSEWHERE = {  # benchmarks without a command below, and why
+ELSEWHERE = {  # benchmarks that have no command below, with the reason
     **dict.fromkeys(("classifier_cross_validation", "detector_cross_validation"), "test_cross_validation.py runs it"),
     "planted_labels": "test_planted_labels.py runs it",
     **dict.fromkeys(("gpu_throughput", "training_methods", "whole_command"), "train_throughput.py runs it"),
 }
 FEW = "--data-root data --filters 4 --dense 8 --epochs 1"
 SPEED = "--project classifier_cnn --patches 300 --evaluation 200 --rounds 1"
-COMMANDS = {  # command: a pattern that its output matches
+COMMANDS = {  # command: a pattern that must match its output
     f"another_venue --venues game0 --seeds 2 {FEW}": r"auroc +half synthetic +[\d.]+  [+-]",
     "cpp_header --rounds 1": r"L native many +[\d.]+",
     "dataset_creation --jobs 1 memory naoth . --patches 40 80": r"MB for a million",
@@ -52,7 +52,10 @@ COMMANDS = {  # command: a pattern that its output matches
 
 
 def naoth_logs(folder) -> None:
-    """Writes logs of two venues and cameras, each with 40 patches of noise: balls, robots and others."""
+    """Writes logs of two venues and two cameras.
+
+    Each log has 40 patches of noise, labelled as balls, robots or neither.
+    """
     rng = np.random.default_rng(0)
     for number, name in enumerate(("top/cuda_1", "bottom/cuda_2", "top/saba_1", "bottom/saba_2")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +97,7 @@ def test_a_benchmark_measures(command, folder):
         pytest.skip("g++ is not installed")
     path, settings = ROOT / "benchmarks" / f"{script}.py", environment()
     words = [path]
-    if f"-m benchmarks.{script}" in path.read_text(encoding="utf-8"):  # its docstring says to run it as a module
+    if f"-m benchmarks.{script}" in path.read_text(encoding="utf-8"):  # its docstring runs it as a module
         words, settings["PYTHONPATH"] = ["-m", f"benchmarks.{script}"], str(ROOT)
     whole = [sys.executable, *words, *arguments]
     ended = subprocess.run(whole, cwd=folder, env=settings, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Tests how a round of mining divides the patches, and its statistics, without training."""
+"""Tests how a round of mining divides the patches and computes its statistics, without training."""
 
 import sys
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Checks what the benchmark of robots as auxiliary targets reads and counts, without training."""
+"""Checks which patches the benchmark robot_targets.py reads and what it counts, without training."""
 
 import sys
 

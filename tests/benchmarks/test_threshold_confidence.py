@@ -18,7 +18,10 @@ def benchmark(monkeypatch):
 
 @pytest.fixture
 def patches():
-    """Returns (labels, scores, recording); the negatives of a recording have similar scores."""
+    """Returns (labels, scores, recording).
+
+    Patches without a ball have similar scores if they are from the same recording.
+    """
     rng = np.random.default_rng(1)
     recording, labels = np.repeat(np.arange(60), 100), np.arange(6000) % 4 == 0
     scores = np.clip(rng.normal(0.3, 0.1, 60)[recording] + rng.normal(0, 0.02, 6000) + 0.4 * labels, 0, 1)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Makes networks whose score can be computed by hand: the brightness of the whole patch or of one of its pixels."""
+    """Makes networks whose score can be computed by hand: it is the brightness of the whole patch or of one pixel."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")
@@ -46,7 +46,7 @@ def models(tmp_path_factory):
 
 
 def write(path, recordings=12, **changed):
-    """Writes noisy patches of two brightness levels, with brighter patches for balls and 20 patches per recording."""
+    """Writes noisy patches with two brightness levels; the brighter ones are balls. Each recording has 20 patches."""
     rng = np.random.default_rng(0)
     y = np.arange(20 * recordings) % 2
     level = np.where(y == 1, 150, 100)[:, None, None, None]

@@ -20,7 +20,7 @@ def test_shapes(side, channels):
 
 
 def test_number_of_weights_counted_by_hand():
-    """Convolutions have no biases, normalisation has two learned weights per channel, dense layers have biases."""
+    """Convolutions have no biases, normalisation has two learned weights per channel, and dense layers have biases."""
     kernels = 9 * 1 * 8 + 9 * 8 * 8 + 9 * 8 * 16 + 4 * 16 * 16
     expected = kernels + 2 * (8 + 8 + 16 + 16) + (16 * 64 + 64) + (64 + 1)
     model = build_model((16, 16, 1), (8, 8, 16, 16), 64)
@@ -29,7 +29,7 @@ def test_number_of_weights_counted_by_hand():
 
 
 def test_scale_and_mean_are_inside_the_network():
-    """The first layer computes exactly the normalisation of the robot's code: value / 255 - mean, per channel."""
+    """The first layer computes exactly what the robot's code does for each channel: value / 255 - mean."""
     x = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 2)).astype(np.float32)
     model = build_model((16, 16, 2), (2, 2, 3, 3), 4, mean=(0.4, 0.55))
     scaled = keras.Model(model.input, model.get_layer("scale").output)(x)
@@ -63,7 +63,7 @@ def test_all_layers_have_the_same_slope():
 
 
 def test_the_offset_of_one_channel_is_a_plain_number():
-    """Loaders of .keras files in other languages do not accept a list."""
+    """Programs in other languages that load .keras files do not accept a list as the offset."""
     assert np.ndim(build_model((16, 16, 1), (8, 8, 16, 16), 64).get_layer("scale").offset) == 0
     assert np.ndim(build_model((16, 16, 2), (8, 8, 16, 16), 64, mean=(0.4, 0.5)).get_layer("scale").offset) == 1
 

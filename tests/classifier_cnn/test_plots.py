@@ -19,11 +19,11 @@ def sample(n=60, seed=0):
 @pytest.mark.parametrize(
     ("labels", "scores", "threshold"),
     [
-        ([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.2], 0.5),  # no errors at all, so both galleries are empty
+        ([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.2], 0.5),  # no wrong predictions, so both galleries are empty
         ([1, 0, 1, 0], [0.1, 0.9, 0.2, 0.8], 0.5),  # only errors
-        ([1, 1, 1], [0.9, 0.1, 0.8], 0.5),  # only one class, so no curves
+        ([1, 1, 1], [0.9, 0.1, 0.8], 0.5),  # only one class, so there are no curves
         ([0, 0, 0], [0.9, 0.1, 0.8], 0.5),
-        ([1, 0], [0.5, 0.5], 0.75),  # equal scores, nothing detected
+        ([1, 0], [0.5, 0.5], 0.75),  # all scores are equal, and nothing is detected
         ([1, 0], [1.0, 1.0], 1.0000001192092896),  # saturated scores, threshold above 1
     ],
 )

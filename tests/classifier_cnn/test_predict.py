@@ -1,4 +1,4 @@
-"""Runs predict.py on pictures, patches, zips and logs, as a user does."""
+"""Runs predict.py on pictures, patches, zip archives and logs, as a user does."""
 
 import csv
 import json
@@ -159,7 +159,7 @@ def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
 
 
 def test_the_robots_own_candidates_of_a_log_without_pictures(tmp_path, models):
-    """Candidates are scored at the positions that the robot recorded, with its 16x16 pixels, in two processes."""
+    """Candidates are scored at the recorded positions, from the robot's own 16x16 pixels, in two processes."""
     gray = np.random.default_rng(3).integers(0, 256, (16, 16, 1), np.uint8)
     patches = scenes.message(f1=candidate(gray, (100, 80, 140, 120), 0))
     log = tmp_path / "a.log"

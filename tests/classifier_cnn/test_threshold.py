@@ -29,7 +29,7 @@ def test_the_threshold_keeps_the_limit_and_no_other_such_threshold_finds_more(pa
     assert rate == chosen.false_positive_rate <= max_fpr
     candidates = np.append(np.unique(scores), np.float32(2))
     rates = np.array([np.mean(scores[~labels] >= candidate) for candidate in candidates])
-    if not labels.any():  # without balls: the lowest threshold that keeps the limit
+    if not labels.any():  # no balls: the threshold is the lowest one that meets the limit
         assert (rates[candidates < chosen.value] > max_fpr).all()
         return
     recalls = np.array([np.mean(scores[labels] >= candidate) for candidate in candidates])
@@ -61,7 +61,7 @@ def test_neighbouring_floats_are_still_separated():
     [
         ([0.5, 0.5], [0.5, 0.5], "nothing is found"),  # all scores are equal
         ([0.2, 0.1], [0.9, 0.8], "nothing is found"),  # all negatives have higher scores
-        ([1.0], [1.0, 0.0], "nothing is found"),  # saturated: only above 1, no negative passes
+        ([1.0], [1.0, 0.0], "nothing is found"),  # saturated: only a threshold above 1 rejects the negative
         ([], [0.9, 0.8], "no patch shows a ball"),
         ([0.9, 0.8], [], "all patches show a ball"),
         ([0.9], [0.1] * 5, "too few"),
@@ -116,7 +116,7 @@ def test_the_exact_probability_of_exceeding_the_limit_is_small_and_one_more_woul
             assert upper_bound(allowed, negatives, confidence) <= max_fpr * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("levels", [None, 40])  # continuous scores; many ties
+@pytest.mark.parametrize("levels", [None, 40])  # continuous scores; scores with many ties
 @pytest.mark.parametrize("negatives", [300, 736])
 def test_in_a_simulation_the_limit_is_exceeded_as_rarely_as_promised(levels, negatives):
     random, exceeded, tries = np.random.default_rng(1), {0.95: 0, 0: 0}, 400
@@ -129,7 +129,7 @@ def test_in_a_simulation_the_limit_is_exceeded_as_rarely_as_promised(levels, neg
             passed = 1 - min(1, np.ceil(chosen.value * levels - 1e-6) / levels - 1 / levels if levels else chosen.value)
             exceeded[confidence] += passed > 0.05 + 1e-9
     assert exceeded[0.95] / tries <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / tries)
-    assert levels or exceeded[0] / tries > 0.35  # the empirical limit is exceeded often
+    assert levels or exceeded[0] / tries > 0.35  # without a guarantee, the limit is exceeded often
 
 
 def test_with_too_few_negatives_the_empirical_limit_is_used_and_the_missing_number_named():

@@ -27,7 +27,10 @@ SMALL += ("--export", "none")  # the exports take seconds, so only some tests ma
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """Returns --data-train, --data-val and --data-test with tiny files: each side has 50 patches without a ball."""
+    """Returns --data-train, --data-val and --data-test with tiny files.
+
+    Each patch size has 50 patches without a ball.
+    """
     folder = tmp_path_factory.mktemp("patches")
     arguments, side = [], np.tile([10, 20, 40, 80], 75)
     for seed, split in enumerate(("train", "val", "test")):
@@ -37,7 +40,7 @@ def files(tmp_path_factory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(files, tmp_path_factory) -> Path:
-    """Trains to the end and returns the folder of the run."""
+    """Trains a run to the end and returns its folder."""
     output = tmp_path_factory.mktemp("runs")
     more = ("--epochs", "6", "--output-dir", str(output), "--experiment", "tests", "--export", "all")
     more += ("--max-fpr", "0.1")  # 29 patches without a ball are enough to guarantee this rate
@@ -80,7 +83,7 @@ def test_every_format_is_in_the_folder_in_model_json_and_on_mlflow(finished):
     assert logged["rejected_formats"] == sum(entry["fit"] is False for entry in told["forms"].values())
     card = (finished / "README.md").read_text()
     assert "](test_curves.png)" in card
-    assert "game2_0" in card  # a recording of the test file
+    assert "game2_0" in card  # the name of a recording in the test file
     page = (finished / "report.html").read_text()
     assert page.count("data:image/png;base64,") == card.count("](") == 6
     assert "By recording, camera and brightness" in page
@@ -144,7 +147,7 @@ def test_resuming_a_finished_run_changes_nothing(finished, capsys):
 
 
 def test_a_killed_and_stopped_run_ends_like_an_uninterrupted_one(files, tmp_path):
-    """After kill -9 and SIGTERM, a resumed run has the weights of an uninterrupted run, and is one run on MLflow."""
+    """After kill -9 and SIGTERM, a resumed run has the weights of an uninterrupted run, and MLflow shows one run."""
     import keras
 
     epochs = ("--epochs", "60")
@@ -255,7 +258,10 @@ def test_fine_tuning_starts_from_a_model(finished, files, tmp_path, monkeypatch)
 
 
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
-    """Without archive and cache, a dry run uses synthetic patches and says so in a warning, its name and its tags."""
+    """Without archive and cache, a dry run uses synthetic patches.
+
+    It says so in a warning, in its name and in its tags.
+    """
     paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
     monkeypatch.setattr("classifier_cnn.data.synthetic_files", lambda *_, **__: paths)
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
@@ -315,7 +321,7 @@ def test_bad_input_gives_one_clear_line(arguments, words, tmp_path, capsys):
 
 
 def test_bad_files_give_one_clear_line_and_status_2(files, tmp_path):
-    """Runs the program on 16-pixel training and 32-pixel validation patches, and on a file that is not HDF5."""
+    """Runs train.py with 16-pixel training and 32-pixel validation patches, and with a file that is not HDF5."""
     other, places = classification_file(tmp_path / "big.h5", size=32), ["--output-dir", str(tmp_path / "runs")]
     arguments = ["--data-train", files[1], "--data-val", other, "--tracking", "local"]
     ended = program("classifier_cnn.train", *arguments, *places)

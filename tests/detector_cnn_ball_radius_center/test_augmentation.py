@@ -81,7 +81,7 @@ def test_shift_is_the_distance_that_the_content_moves():
 def test_flip_mirrors_the_chosen_patches_only_and_exactly(planes):
     x = (
         np.random.default_rng(0).integers(0, 256, (4, 12, 16, planes)).astype(np.float32)
-    )  # wider than high: a mix-up of the axes would not pass
+    )  # wider than high, so that the test fails if the axes are mixed up
     found = flip(tf.constant(x), tf.constant([False, True, False, True]), tf.constant([False, False, True, True]))
     for mirrored, original, axes in zip(found.numpy(), x, ((), 1, 0, (0, 1)), strict=True):
         np.testing.assert_array_equal(mirrored, np.flip(original, axes))

@@ -14,7 +14,10 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def circles(seed, low=(0.05, 0.0, 0.0), high=(0.75, 1.0, 1.0)):
-    """Draws a thousand circles, float32; two such sets have pairs that are equal, touching or far apart."""
+    """Draws a thousand circles (float32).
+
+    Two such sets contain pairs that are equal, that touch and that are far apart.
+    """
     drawn = np.random.default_rng(seed).uniform(low, high, (1000, 3)).astype(np.float32)
     drawn[::10, 1:] = 0.5
     drawn[::20, 0] = 0.25

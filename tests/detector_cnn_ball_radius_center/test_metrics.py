@@ -28,8 +28,8 @@ def test_iou_equals_the_one_of_counted_cells(seed):
     ("a", "b", "expected"),
     [
         ((0.4, 0.5, 0.5), (0.4, 0.5, 0.5), 1),
-        ((0.4, 0.5, 0.5), (0.2, 0.5, 0.5), 0.25),  # one inside the other: the ratio of the areas
-        ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # the same, touching the edge
+        ((0.4, 0.5, 0.5), (0.2, 0.5, 0.5), 0.25),  # one circle inside the other: the ratio of their areas
+        ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # the same, but the circles touch
         ((0.2, 0.2, 0.5), (0.2, 0.6, 0.5), 0),  # touching from outside
         ((0.2, 0.1, 0.1), (0.2, 0.9, 0.9), 0),
         ((0.4, 0.5, 0.5), (-0.4, 0.5, 0.5), 0),  # a negative radius is not a circle

@@ -11,7 +11,10 @@ CENTRE = [0.4, 0.5, 0.5]
 
 @pytest.fixture
 def crafted():
-    """Returns five negatives and four balls: a good circle; a bad circle; not found; score equal to the threshold."""
+    """Returns five negatives and four balls.
+
+    The balls have a good circle, have a bad circle, are not found, and have a score equal to the threshold.
+    """
     circle = np.array([CENTRE, [0.1, 0.1, 0.1], CENTRE, CENTRE])
     probability = np.float32([0.9, 0.8, 0.2, 0.7])
     balls = Scored(probability, circle, np.float32([50, 100, 100, 200]), np.tile(CENTRE, (4, 1)))

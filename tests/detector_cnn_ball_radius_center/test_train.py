@@ -27,7 +27,7 @@ EPOCHS = ("--epochs", "25")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """Returns --data-train and --data-val with tiny files, without a test file as in the older families."""
+    """Returns --data-train and --data-val with tiny files. There is no test file, as in the older families."""
     folder = tmp_path_factory.mktemp("patches")
     arguments = []
     for seed, split in enumerate(("train", "val")):
@@ -36,7 +36,7 @@ def files(tmp_path_factory) -> list[str]:
 
 
 def run(*arguments) -> Path:
-    """Trains to the end and returns the run's folder."""
+    """Trains a run to the end and returns its folder."""
     output = Path(arguments[arguments.index("--output-dir") + 1])
     assert train.main([str(argument) for argument in arguments]) == 0
     (folder,) = (path.parent for path in output.glob("*/model.json"))
@@ -164,7 +164,10 @@ def test_a_dry_run_of_fine_tuning_does_every_step(finished, files, tmp_path):
 
 
 def test_a_file_with_x_y_radius_is_refused_with_one_line(files, tmp_path):
-    """Circles in the wrong order are refused before training; as in real files, centres vary more than radii."""
+    """Circles with columns in the wrong order are refused before training.
+
+    As in real files, centres vary more than radii.
+    """
     rng, wrong = np.random.default_rng(0), tmp_path / "wrong.h5"
     with h5py.File(files[1]) as good, h5py.File(wrong, "w") as file:
         file["X"] = good["X"][:]

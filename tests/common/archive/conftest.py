@@ -12,7 +12,7 @@ from .misbehaving_server import MisbehavingServer
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """Removes the proxy that tests/conftest.py sets; tests of other folders keep it."""
+    """Removes the proxy that tests/conftest.py sets; tests in other folders keep it."""
     for key in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(key, raising=False)
         monkeypatch.delenv(key.upper(), raising=False)
@@ -20,7 +20,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def collected():
-    """Runs the garbage collector after each test, so that an open connection is reported for the right test."""
+    """Runs the garbage collector after each test, so that a forgotten connection is reported for the right test."""
     yield
     gc.collect()
 

@@ -37,8 +37,8 @@ class MisbehavingServer(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
-        self.faults: deque[Fault] = deque()  # for requests for files, but not for index pages and SHA256SUMS
-        self.always = Fault()  # for files when `faults` is empty
+        self.faults: deque[Fault] = deque()  # one per request for a file (not for index pages and SHA256SUMS)
+        self.always = Fault()  # for requests for files when `faults` is empty
         self.beside = Fault()  # for every request for an index page or SHA256SUMS
         self.validators = ("ETag", "Last-Modified")
         self.asked: list[tuple[str, str | None]] = []

@@ -138,7 +138,7 @@ def test_when_the_disk_takes_no_more_the_part_on_it_is_kept(bring, server, tmp_p
 
 
 def test_a_full_disk_keeps_what_has_arrived(bring, server, monkeypatch):
-    def full(_):  # some disks allocate space late, and report only here that they are full
+    def full(_):  # some disks allocate space late, and report an error only in fsync
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -178,7 +178,7 @@ def test_a_file_system_that_cannot_be_written(server):
     with pytest.raises(ArchiveError, match=r"cannot be stored: .* choose another data folder"):
         fetch(NAME, "/sys/kernel", server.url, patience=QUICK)
     assert not isinstance(refusal(server, NAME), NotInArchive)
-    assert isinstance(refusal(server, "folder/none.h5"), NotInArchive)  # a family may lack a test file
+    assert isinstance(refusal(server, "folder/none.h5"), NotInArchive)  # a family may have no test file
 
 
 def refusal(server, name: str) -> ArchiveError:

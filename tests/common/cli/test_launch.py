@@ -20,7 +20,7 @@ BARE = Path(sys._base_executable)
 
 
 def documented() -> dict[tuple[str, str], list[str]]:
-    """Returns (folder, program) -> arguments, from every document, model card and help text that names a program."""
+    """Returns {(folder, program): arguments} for all programs that documents, model cards and help texts name."""
     found = {}
     for path in sorted({*DOCUMENTS, *ROOT.glob("*/*.py"), *ROOT.glob("*/*.sh"), *ROOT.glob("dataset_tools/*/*.py")}):
         if path.parts[len(ROOT.parts)] in (".venv", "tests"):

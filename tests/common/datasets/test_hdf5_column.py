@@ -19,7 +19,7 @@ from .small_patches import pixels, raw
 
 
 def peak_mb(program):
-    """Returns the peak memory in MB of a process that runs `program`, and the process's last line of output."""
+    """Runs `program` in a process; returns its peak memory in MB and its last line of output."""
     program = (
         textwrap.dedent(program) + "\nprint(next(x for x in open('/proc/self/status') if x[:6] == 'VmHWM:').split()[1])"
     )

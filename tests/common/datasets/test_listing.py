@@ -15,7 +15,7 @@ def index(server, folder, *names):
 
 
 def rows(text):
-    """Returns stem -> the other columns."""
+    """Returns a dictionary from each stem to the other columns of its row."""
     return {line.split()[0]: line.split()[1:] for line in text.splitlines()[3:]}
 
 

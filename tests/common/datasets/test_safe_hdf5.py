@@ -1,4 +1,4 @@
-"""Malicious patch files: each attack succeeds with plain h5py, but every reader of ours refuses it in one line."""
+"""Malicious patch files: each attack succeeds with plain h5py, but all our readers refuse it in one line."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""Reads many edited and damaged run folders: every reader reads them or refuses them in one line."""
+"""Reads many edited and damaged run folders: every reader accepts them or refuses them in one line."""
 
 import json
 import random
@@ -70,7 +70,7 @@ def edited(rng: random.Random, value):
 
 
 def damaged(rng: random.Random, content: bytes) -> bytes:
-    """Returns bytes of which some are replaced, cut off or repeated."""
+    """Returns a copy of the bytes in which some are replaced, cut off or repeated."""
     content = bytearray(content)
     kind = rng.random()
     if kind < 0.3:
@@ -174,7 +174,7 @@ def test_the_checkpoint(run, times):
 def test_the_plan_of_a_grid(tmp_path, times):
     run = {"index": 0, "varies": {"dense": "8"}, "run_name": "x", "options": {}}
     plan = {"module": "m", "experiment": "e", "metric": "val_loss", "varies": {"dense": ["8", "9"]}}
-    for key in ("trainings", "runs"):  # the old and the current name
+    for key in ("trainings", "runs"):  # the old and the current name of the list
         (tmp_path / "plan.json").write_text(json.dumps(plan | {key: [run, run | {"index": 1}]}))
         assert [one.index for one in read_plan(tmp_path).runs] == [0, 1]
     assert bulk(tmp_path / "plan.json", times, lambda: read_plan(tmp_path)) > times // 10

@@ -31,7 +31,7 @@ def test_colour_survives_the_conversion_to_yuv422_and_back():
     rgb[0], rgb[1] = (200, 40, 30), (30, 90, 220)
     ycc = np.stack([np.asarray(Image.fromarray(image).convert("YCbCr")) for image in rgb])
     X = np.stack([ycc[..., 0], ycc[..., 1]], axis=3)
-    X[:, :, 1::2, 1] = ycc[:, :, 1::2, 2]  # U in even, V in odd columns
+    X[:, :, 1::2, 1] = ycc[:, :, 1::2, 2]  # U in even columns, V in odd columns
     assert np.abs(plots.as_rgb(X).astype(int) - rgb).max() <= 3
 
 

@@ -40,7 +40,7 @@ def start(tmp_path, no_mirror, monkeypatch):
         server = Server(uri, "", uri)
         monkeypatch.setitem(
             server_choice.NAMES, uri, uri
-        )  # makes it a trusted server; a server that is named only in a folder gets nothing
+        )  # makes the server trusted; nothing is sent to a server that only a run folder names
         keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
         return tracking.start(tmp_path / name, server, tracking.RunInfo("faults", name, **keywords))
 
@@ -49,7 +49,7 @@ def start(tmp_path, no_mirror, monkeypatch):
 
 @pytest.fixture
 def run(start, tmp_path):
-    """Makes a finished run with one file, for the local store beside it."""
+    """Makes a finished run with one file, to be sent to the local store beside its folder."""
     run = start(f"sqlite:///{tmp_path}/mlflow.db")
     (run.folder / "model.bin").write_bytes(b"weights")
     run.artifact("model.bin", "files")

@@ -14,10 +14,10 @@ from pathlib import Path
 class Fault:
     """Describes how the proxy misbehaves.
 
-    kind: "" does nothing, "status" answers with status `value`, "late" forwards the request after `value` s (which
+    kind: "" means no fault, "status" answers with status `value`, "late" forwards the request after `value` s (which
     should be longer than the client waits), "silent" never answers, "cut" hangs up after half of the request's body,
-    "hang up" hangs up at once, "garbage" answers 200 with a web page. only: a text that the affected paths contain.
-    after: how many of these requests in `requests` still succeed.
+    "hang up" hangs up at once, "garbage" answers 200 with a web page. only: a text that the paths of the affected
+    requests contain. after: how many of these requests (counted in `requests`) succeed before the fault begins.
     """
 
     kind: str = ""
@@ -40,7 +40,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """The address to give to a run."""
+        """The address of the proxy, to be passed to a run."""
         return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}"
 
     def refuse(self) -> None:

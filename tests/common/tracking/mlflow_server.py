@@ -62,7 +62,7 @@ class MlflowServer:
                 start_new_session=True,
             )
         try:
-            wait_until(self._answers, 600)  # starting takes minutes if thirty programs share two cores
+            wait_until(self._answers, 600)  # the start takes minutes if thirty programs share two cores
         except BaseException:
             self.kill()  # otherwise the server would outlive the tests
             raise

@@ -1,4 +1,4 @@
-"""If a journal is damaged or edited, only the bad lines are left out."""
+"""If a journal is damaged or edited, only its invalid lines are ignored."""
 
 import pytest
 

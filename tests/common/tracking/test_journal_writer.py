@@ -1,4 +1,4 @@
-"""The records of a run are on the disk, regardless of what happens to its process."""
+"""The records of a run are safe on the disk, whatever happens to its process."""
 
 import os
 import subprocess

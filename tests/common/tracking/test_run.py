@@ -31,7 +31,7 @@ def test_a_folder_holds_one_run(tmp_path, no_mirror):
 
 
 def test_a_run_that_cannot_be_written_is_not_resumed(tmp_path, no_mirror):
-    """The test puts a folder in the place of the lock, because root may write to the folder of any user."""
+    """The test creates a folder in place of the lock file, because root may write to any user's folder."""
     begin(tmp_path).finish("KILLED")
     lock = tmp_path / "tracking" / "alive.lock"
     lock.unlink(missing_ok=True)

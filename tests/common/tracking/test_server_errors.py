@@ -1,4 +1,4 @@
-"""Tests the table of faults in docs/reliability.md: a real server is behind a misbehaving proxy; nothing is lost."""
+"""Tests the table of faults in docs/reliability.md: a real server behind a misbehaving proxy; no data is lost."""
 
 import datetime
 import socket

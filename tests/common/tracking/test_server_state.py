@@ -1,4 +1,4 @@
-"""Marks (the files about what servers have) are ignored if they are damaged, edited, or belong to another journal."""
+"""Marks (files that record what a server has received) are ignored if damaged, edited or from another journal."""
 
 import json
 
@@ -30,7 +30,10 @@ def test_a_server_that_no_address_can_name_is_ignored(tmp_path):
 
 
 def test_a_mark_of_another_journal_is_ignored(tmp_path):
-    """In a folder copied during a run, marks may be newer than the journal; records added later must not be skipped."""
+    """In a folder copied during a run, marks may be newer than the journal.
+
+    Records that are added later must not be skipped.
+    """
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
     early = journal.journal_path(tmp_path).read_bytes()
@@ -41,6 +44,6 @@ def test_a_mark_of_another_journal_is_ignored(tmp_path):
     journal.journal_path(tmp_path).write_bytes(early)
     assert server_state.load(tmp_path, "https://x").offset == 0
     again = journal_writer.Journal(tmp_path)
-    again.append("metrics", step=0, values={"loss": 2.0})  # as long as the previous record
+    again.append("metrics", step=0, values={"loss": 2.0})  # the same length as the record that was lost
     again.close()
     assert server_state.load(tmp_path, "https://x").offset == 0

@@ -58,7 +58,7 @@ def test_transpose_moves_the_chosen_patches_only(patches):
 
 
 def shifted_slowly(x, by_x, by_y):
-    """Looks up every output pixel separately; beyond the edge, the nearest pixel is repeated."""
+    """Computes every output pixel separately; beyond the edge, the nearest pixel is repeated."""
     found, (height, width) = np.empty_like(x), x.shape[1:3]
     for row in range(height):
         for column in range(width):
@@ -123,7 +123,7 @@ def test_unpacking_and_packing_is_a_round_trip(yuv):
     planes = augmentation_ops.unpack_chroma(tf.constant(yuv))
     assert planes.shape == (4, 16, 16, 3)
     np.testing.assert_array_equal(augmentation_ops.pack_chroma(planes), yuv)
-    np.testing.assert_array_equal(planes[..., 1].numpy()[:, :, 5], yuv[:, :, 4, 1])  # column 5 belongs to U of 4 and 5
+    np.testing.assert_array_equal(planes[..., 1].numpy()[:, :, 5], yuv[:, :, 4, 1])  # columns 4 and 5 share U
 
 
 def test_one_channel_passes_unchanged(yuv):
@@ -157,7 +157,7 @@ def test_relight_changes_only_y(patches):
 
 
 def test_relight_on_a_crafted_patch():
-    """The mean is 100, so half contrast changes 80 and 120 to 90 and 110; with 10 added, they become 100 and 120."""
+    """The mean is 100, so half the contrast changes 80 and 120 to 90 and 110. Adding 10 makes them 100 and 120."""
     x = np.full((1, 4, 4, 1), 80, np.float32)
     x[:, ::2] = 120
     found = augmentation_ops.relight(tf.constant(x), *(tf.constant([v]) for v in (10.0, 0.5, 0.0))).numpy()

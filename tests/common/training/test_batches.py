@@ -32,7 +32,7 @@ def small_blocks(monkeypatch):
 
 
 def epochs(data, batch_size, seeds):
-    """Returns for each seed the list of (first pixels, labels, order) of every block of an epoch."""
+    """Returns a list for each seed, with (pixels, labels, order) of every block of the epoch."""
     found = []
     for seed in seeds:
         blocks = [(X.numpy(), y.numpy(), order) for X, y, order in data.blocks(np.random.default_rng(seed))]
@@ -64,11 +64,11 @@ def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
     recordings = {row.tobytes(): name for row, name in zip(patches.X[:], patches.recording, strict=True)}
     (blocks,) = epochs(StoredData(patches, 32), 32, [0])
     seen = {recordings[row.tobytes()] for row in blocks[0][0][blocks[0][2][:32]]}
-    assert len(seen) >= 4  # of 10 recordings; reading in order would give 1
+    assert len(seen) >= 4  # of 10 recordings; reading the file in order would give only 1
 
 
 def test_one_block_trains_as_memory_does(files):
-    """If everything fits into one block, only the order differs; with the same order, the weights are the same."""
+    """If all patches fit into one block, only the order differs. With the same order, the weights are the same."""
     patches = stored_patches(files, "classification")
 
     class SameOrder(MemoryData):

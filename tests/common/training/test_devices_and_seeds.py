@@ -17,7 +17,7 @@ def test_a_convolution_finds_a_device_that_does_not_compute():
 
 @pytest.fixture
 def no_gpu(monkeypatch):
-    """Simulates a machine without a GPU; the test can put the reason that is reported into the result."""
+    """Simulates a machine without a GPU; the test can set the reported reason in the returned dictionary."""
     monkeypatch.setattr(devices_and_seeds, "find_gpus", list)
     told = {"why": None}
     monkeypatch.setattr(devices_and_seeds, "why_no_gpu", lambda seen, required: told["why"])
@@ -31,7 +31,7 @@ def drawn():
 def test_a_seed_gives_the_same_numbers_in_every_library(no_gpu, capsys):
     numbers = []
     for seed in (1, 1, 2):
-        devices_and_seeds.prepare(seed, threads=2)  # TensorFlow has already computed, so its threads are fixed
+        devices_and_seeds.prepare(seed, threads=2)  # TensorFlow has already run, so its number of threads is fixed
         numbers.append(drawn())
     for one, again, other in zip(*numbers, strict=True):
         assert np.array_equal(one, again)

@@ -1,4 +1,4 @@
-"""Convolutions as products have the same outputs and gradients as in Keras, and are used exactly where expected."""
+"""Fast convolutions have the same outputs and gradients as in Keras, and are used exactly where expected."""
 
 import keras
 import numpy as np

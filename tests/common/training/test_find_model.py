@@ -15,7 +15,7 @@ from common.training.find_model import FALLBACK_THRESHOLD, find_model, read_thre
 
 @pytest.fixture
 def run(tmp_path):
-    """Makes a run with a threshold and with a model file, of which only the file type matters here."""
+    """Makes a run with a threshold and a model file; only the type of this file matters here."""
     folder = tmp_path / "run"
     folder.mkdir()
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:
@@ -32,7 +32,7 @@ def test_an_h5_model_says_how_to_convert_it(tmp_path):
 
 
 def test_a_model_without_model_json_gets_a_threshold_of_a_half(run):
-    assert read_threshold(run / "three.keras", None)[0] == FALLBACK_THRESHOLD == 0.5  # model.json is for model.keras
+    assert read_threshold(run / "three.keras", None)[0] == FALLBACK_THRESHOLD == 0.5  # model.json describes model.keras
     (run / "model.json").unlink()
     assert read_threshold(run / "model.keras", None)[0] == 0.5
 

@@ -41,7 +41,7 @@ def shown(monkeypatch):
 
 @pytest.fixture
 def driver_library(tmp_path):
-    """Returns a function that compiles a driver with a CUDA version (as the driver encodes it) and a cuInit status."""
+    """Returns a function that compiles a fake driver from its CUDA version (as drivers encode it) and cuInit status."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("there is no C compiler here")

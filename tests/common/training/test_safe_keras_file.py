@@ -21,7 +21,7 @@ SHAPE = (16, 16, 1)
 
 @pytest.fixture
 def model(tmp_path):
-    """Saves a small classifier with plain layers, such as a colleague may use."""
+    """Saves a small classifier with standard Keras layers, as a student might build it."""
     inputs = keras.Input(SHAPE)
     x = keras.layers.RandomFlip()(keras.layers.SeparableConv2D(4, 3, activation="relu")(inputs))
     x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))

@@ -1,4 +1,4 @@
-"""The compiled trainer computes the same as plain Keras, is reproducible, can resume, and reports a NaN loss."""
+"""The compiled trainer gives the same results as plain Keras, is reproducible, can resume, and reports a NaN loss."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ BATCH, EPOCHS = 16, 5
 
 @pytest.fixture(scope="module")
 def patches():
-    """Returns 64 patches for 4 batches; balls have a bright middle, so that there is something to learn."""
+    """Returns 64 patches for 4 batches; balls have a bright middle, so that the network has something to learn."""
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 200, (64, 16, 16, 1), dtype=np.uint8), (np.arange(64) % 3 == 0).astype(np.float32)
     X[y == 1, 5:11, 5:11] += 55
@@ -44,7 +44,7 @@ def keras_optimizer(model, like):
 
 
 def darker(x, y, seed):
-    """Augments patches with numbers that all depend on the seed of the step."""
+    """Makes patches darker by random factors that depend only on the seed of the step."""
     return x * tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], seed, 0.7, 1.0), y
 
 
@@ -52,7 +52,7 @@ def darker(x, y, seed):
 def test_fast_path_is_what_plain_keras_does(patches, xla):
     """Twenty steps of `model(x, training=True)` with the same optimiser and batches give the same weights.
 
-    The test runs once as on a CPU, and once compiled by XLA as for a GPU.
+    The test runs once without XLA (as on a CPU), and once compiled by XLA (as on a GPU).
     """
     X, y = patches
     fast, plain = trainer(patches, xla=xla), small_model()
@@ -75,7 +75,8 @@ def test_fast_path_is_what_plain_keras_does(patches, xla):
     fast_losses = [fast.train_epoch(epoch) for epoch in range(EPOCHS)]
     np.testing.assert_allclose(fast_losses, np.reshape(losses, (EPOCHS, 4)).mean(1), rtol=1e-4)
     for found, expected in zip(fast.model.variables, plain.variables, strict=True):
-        # The biased and the unbiased variance of a batch differ by 1 / (n - 1) with n >= 16 * 4, so an update by 2 %.
+        # The biased and the unbiased variance of a batch differ by 1 / (n - 1) with n >= 16 * 4, so updates differ by
+        # up to 2 %.
         tolerance = 0.02 if "moving_variance" in expected.path else 2e-3
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=2e-4, err_msg=expected.path)
 
@@ -202,7 +203,7 @@ def test_optimizer_is_keras_adamw(patches, xla):
 
 
 def test_pooled_first_is_the_same_function():
-    """Moving the pooling before the activation keeps every layer once and gives the same outputs."""
+    """If the pooling is moved before the activation, no layer is lost and the outputs stay the same."""
     model = small_model()
     layers = model.layers[1:]
     moved = training._pooled_first(layers)
