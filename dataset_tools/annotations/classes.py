@@ -11,7 +11,8 @@ class Classes(NamedTuple):
     """How to interpret annotations.
 
     names: the class names of each kind. Case, spaces, `-` and `_` do not matter in comparisons.
-    empty_certified: whether a picture without any box certainly shows no ball; for formats that do not say this.
+    empty_certified: whether a picture without any box certainly shows no ball. This is only used
+        for formats that do not say it themselves.
     """
 
     names: dict[str, set[str]] = KNOWN

@@ -29,7 +29,8 @@ def path_of(address: str) -> str:
     """Returns the path in an annotation's URL or file name, without scheme, host and query; `/` separates folders."""
     if "://" in address or address.startswith("/data/"):
         parts = urlsplit(address)
-        address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # Label Studio writes ?d=PATH
+        # Label Studio writes the path of a local file as ?d=PATH.
+        address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)
     return re.sub(r"^(?:[A-Za-z]:)?/+(?:data/upload/\d+/)?", "", address.replace("\\", "/"))
 
 

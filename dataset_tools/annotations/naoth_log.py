@@ -1,7 +1,7 @@
 """Reads NaoTH logs, which are sequences of protobuf messages.
 
-Each message follows its frame number (int32), its name (ended by a zero byte) and its size in bytes (int32). Integers
-are little-endian.
+In front of each message are its frame number (int32), its name (which ends with a zero byte) and its size in bytes
+(int32). Integers are little-endian.
 """
 
 import io

@@ -43,7 +43,7 @@ def camera_of(name: str) -> str:
 def label_of(path: Path) -> str:
     """Returns a name for a source: the name of its file or folder.
 
-    If this name is GENERIC, returns the name of the nearest folder above that is not GENERIC.
+    If this name is GENERIC, returns the name of the nearest folder above it that is not GENERIC.
     """
     path = path.absolute()
     names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]

@@ -1,4 +1,4 @@
-"""Reads TORSO-21: one YAML file with `images[NAME]`; the `vector` of an annotation is two corners in pixels."""
+"""Reads TORSO-21: one YAML file with `images[NAME]`; the `vector` of an annotation has two corners in pixels."""
 
 from pathlib import Path, PurePosixPath
 

@@ -30,7 +30,7 @@ def read(path: Path, classes: Classes) -> Items:
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
         # Takes the picture with the XML file's name, which is beside the file or in JPEGImages or images. If there is
-        # none, takes the picture that the XML file names.
+        # no such picture, takes the one that the XML file names.
         stem = PurePosixPath(name).with_suffix("")
         beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
         found = next((pictures[place] for place in beside if place in pictures), [])
@@ -39,7 +39,7 @@ def read(path: Path, classes: Classes) -> Items:
             told = path_of(root.findtext("filename") or "")
             picture = _one(found, told) or search.find(told or stem.name).relative_to(folder).as_posix()
         except Refused as refused:
-            used.update(found)  # the picture is reported once, with its XML file
+            used.update(found)  # the picture is reported only once, together with its XML file
             yield Skipped(name, str(refused))
             continue
         used.add(picture)

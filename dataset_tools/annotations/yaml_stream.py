@@ -10,7 +10,7 @@ import yaml
 
 from common.errors import UserError
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, if available, is twenty times as fast
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is twenty times as fast, if it is available
 DEPTH_MAX = 20
 
 
@@ -41,7 +41,7 @@ def entries(path: Path, inside: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _pairs(parts: Iterator[object]) -> Iterator[tuple[str, object]]:
-    """Yields keys with their values; a key that is not text becomes empty."""
+    """Yields keys with their values; a key that is not text becomes an empty string."""
     for key in parts:
         yield key if isinstance(key, str) else "", next(parts)
 

@@ -1,4 +1,4 @@
-"""The common code of both create_datasets.py: reads the command line, builds or compares, and prints the results."""
+"""The common code of both create_datasets.py files: reads the command line, builds or compares, prints the results."""
 
 from collections import Counter
 

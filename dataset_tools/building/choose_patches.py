@@ -10,8 +10,8 @@ from dataset_tools.building.subsample_chunk import CAMERA_CODES
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import ORIGINS, TK03
 
-# The files of a family. The file of an origin has all patches of this origin. They include those of the test split, so
-# never train on this file.
+# The files of a family. The file of an origin has all patches of this origin, including its test patches: never train
+# on such a file.
 PARTS = {"classification": (*SPLITS, *ORIGINS), "detection": SPLITS}
 
 
@@ -27,7 +27,7 @@ class FileContent:
 def usable(store: Store, task: str, partial: str) -> np.ndarray:
     """Returns which patches have a usable label: bool [n].
 
-    Ambiguous patches have no usable label. For detection, only balls with a known position have one.
+    Ambiguous patches have no usable label. For detection, only balls with a known position have a usable label.
     """
     kind = store.columns["kind"]
     if task == "detection":
@@ -44,7 +44,7 @@ def target(store: Store, task: str, indices: np.ndarray) -> np.ndarray:
 
 
 def files_of(family: Family) -> list[str]:
-    """Returns the paths of all files that a family may have. They are the same in the archive and the output folder."""
+    """Returns the paths of all files that a family may have, in the archive and in the output folder."""
     return [family.file(part) for part in PARTS[family.task]]
 
 

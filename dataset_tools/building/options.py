@@ -1,4 +1,4 @@
-"""Defines the command line of both create_datasets.py."""
+"""Defines the command line of both create_datasets.py files."""
 
 import argparse
 import math
@@ -115,7 +115,7 @@ class Settings:
         return tuple(share / total for share in self.split)
 
     def families(self, patch_type: str, border: int) -> tuple[list[Family], list[tuple[str, str]]]:
-        """Returns the requested families of one root, and those that cannot exist, each with the reason."""
+        """Returns the requested families of one root, and the families that cannot exist, each with the reason."""
         possible, impossible = [], []
         for colour, camera, size in product(self.color, self.camera, self.size):
             if camera in possible_cameras(patch_type):

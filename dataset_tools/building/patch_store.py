@@ -89,7 +89,7 @@ class Store:
 
     def close_files(self) -> None:
         """Closes the pixel files; may be called more than once."""
-        with ExitStack() as stack:  # closes all, even if one of them fails on a full disk
+        with ExitStack() as stack:  # closes all files, even if closing one of them fails because the disk is full
             for file in self._files.values():
                 stack.callback(file.close)
 

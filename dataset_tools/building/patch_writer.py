@@ -87,7 +87,7 @@ class _Stream(io.FileIO):
     fault: OSError | None = None
 
     def write(self, data: bytes) -> int:
-        """Writes all of `data`, or keeps the error."""
+        """Writes all of `data`. If this fails, keeps the error."""
         rest = memoryview(data).cast("B")
         while rest and self.fault is None:
             try:
@@ -97,7 +97,7 @@ class _Stream(io.FileIO):
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:
-        """Sets the size, or keeps the error."""
+        """Sets the file's size. If this fails, keeps the error."""
         if self.fault is None:
             try:
                 return super().truncate(size)

@@ -101,7 +101,7 @@ def _take(sides: dict, counts: Mapping, groups: Sequence, side: str, fraction: f
 
 
 def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
-    """Counts the patches of each recording, int [4]: no ball and ball of the top camera, then of the bottom camera."""
+    """Counts the patches of each recording, int [4]: top camera without and with a ball, then bottom camera."""
     mine = store.columns["origin"] == ORIGINS.index(origin)
     counts = np.zeros((len(store.recordings), 2, 2), np.int64)
     clear = mine & np.isin(store.columns["kind"], (labels.NO_BALL, labels.BALL))

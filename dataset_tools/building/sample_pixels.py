@@ -71,7 +71,8 @@ def sample(rgbx: np.ndarray, size: int, rule: str, chroma: bool, ready: bool = F
     """Returns the pixels of a patch that the network sees: uint32 [height, width] -> [1 or 2, size * size].
 
     Args:
-        ready: whether the patch was subsampled before it was saved; if it has the network's size, it is used unchanged.
+        ready: whether the patch was subsampled before it was saved. Such a patch is used unchanged if it has the
+            network's size.
     """
     height, width = rgbx.shape
     if ready and height == width == size:

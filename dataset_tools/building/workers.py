@@ -1,4 +1,4 @@
-"""Spreads tasks over processes; results come in the order of the tasks, for any number of processes."""
+"""Spreads tasks over processes. The results are in the order of the tasks, whatever the number of processes."""
 
 import multiprocessing
 import os
@@ -79,7 +79,7 @@ def _begin() -> None:
 
 
 def keep_memory() -> None:
-    """Makes glibc keep freed memory, because returning 2 MB after every picture and getting it back takes time.
+    """Makes glibc keep freed memory, because freeing 2 MB after every picture and allocating them again takes time.
 
     The threshold for returning memory is the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD).
     """

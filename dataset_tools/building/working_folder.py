@@ -21,7 +21,6 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yields a new folder in `parent`, and deletes it when the block ends.
 
     If `parent` does not exist, it is created, and removed again if the block ends with an error.
-
     Folders that were left behind by killed processes are deleted first. Folders of other programs may begin with the
     same prefix, so only empty folders and those with our lock are deleted.
 
@@ -33,10 +32,10 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
     for old in parent.glob(f"{escape(prefix)}*"):
         with suppress(Timeout, OSError):
             if (old / IN_USE).exists():
-                with FileLock(old / IN_USE, timeout=0):  # unlocked: its process is gone
+                with FileLock(old / IN_USE, timeout=0):  # if it is not locked, its process has ended
                     rmtree(old)
             elif time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
-                old.rmdir()  # fails unless it is empty
+                old.rmdir()  # fails unless the folder is empty
     with ExitStack() as stack:
         if new:
             stack.push(lambda error, *_: _remove_if_empty(parent) if error else None)

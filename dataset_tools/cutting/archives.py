@@ -29,7 +29,7 @@ def member_name(text: str) -> str:
 
 
 def check(root: Path, names: Iterable[str], replace: bool) -> None:
-    """Checks that no archive would be overwritten, unless `replace`.
+    """Checks that no archive would be overwritten, unless `replace` is True.
 
     Raises:
         UserError: an archive of one of these names already exists, as a zip or as a folder.

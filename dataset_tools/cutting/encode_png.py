@@ -30,7 +30,7 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     return b"".join((*parts, *_chunk(b"IDAT", zlib.compress(rows, LEVEL)), *_chunk(b"IEND", b"")))
 
 
-@lru_cache(1 << 14)  # most texts are the same for all patches of a picture, or are small numbers
+@lru_cache(1 << 14)  # cached, because most texts are the same for all patches of a picture, or are small numbers
 def _text(key: str, value: str) -> bytes:
     value = value.replace("\0", "")
     if value.isascii():

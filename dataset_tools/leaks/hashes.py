@@ -44,7 +44,7 @@ def contrast(luma: np.ndarray) -> np.ndarray:
 def small(X: np.ndarray) -> np.ndarray:
     """Reduces network inputs uint8 [n, 16 or 32, ., .] to brightness uint8 [n, 16, 16].
 
-    Inputs of 32x32 are averaged over 2x2 pixels.
+    For inputs of 32x32 pixels, each value is the mean of 2x2 pixels.
     """
     luma = X[..., 0]
     if luma.shape[1] == SIDE:
