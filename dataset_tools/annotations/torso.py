@@ -19,11 +19,11 @@ def read(path: Path, classes: Classes) -> Items:
             # A ball's vector has two corners; a goalpost or an obstacle may have four. Other annotations may be points.
             boxes = [(kind, vector) for kind, vector in there if kind == BALL or len(vector or ()) > 1]
         except ODD:
-            yield Skipped(name, "without annotations, or not as TORSO-21 writes them")
+            yield Skipped(name, "without annotations, or not in TORSO-21's format")
             continue
         asked = any(kind == BALL for kind, _ in kinds)
         if not asked:
-            yield Skipped(name, "no annotation about a ball, so it may show one")
+            yield Skipped(name, "no annotation about a ball, so the picture may show one")
         recording, dash, _ = PurePosixPath(name).name.partition("-")
         declared = size_of(entry.get("width"), entry.get("height"))
         record = Record(path_of(name), (), asked, declared, recording=recording if dash else "")

@@ -60,7 +60,7 @@ def _one(pictures: list[str], told: str) -> str:
         name = PurePosixPath(told).name.lower()
         pictures = [picture for picture in pictures if PurePosixPath(picture).name.lower() == name]
         if not pictures:
-            raise Refused("several pictures have its name, but none is named in the xml")
+            raise Refused("several pictures have the xml file's name, but the xml names none of them")
     return "".join(pictures)
 
 

@@ -144,8 +144,8 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
     print("\n".join(f"  {line}" for line in found.lines) + f"\n  pairs: {picture}", file=sys.stderr)
     if found.worst_share > settings.max_leaks:
         raise UserError(
-            f"leak: {found.worst_share:.2%} of a split have a duplicate in another; at most {settings.max_leaks:.2%} is"
-            f" allowed (--max-leaks). See {picture}."
+            f"leak: {found.worst_share:.2%} of the patches of a split have a duplicate in another split; at most"
+            f" {settings.max_leaks:.2%} is allowed (--max-leaks). See {picture}."
         )
     return side
 

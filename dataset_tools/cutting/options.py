@@ -81,7 +81,7 @@ class Settings:
     penalty_class: tuple[str, ...] = option(
         (), f"class names to read as penalty mark (default: {_usual(PENALTY)})", "NAME"
     )
-    empty_is_negative: bool = option(False, "count pictures without any box in a COCO file as without a ball")
+    empty_is_negative: bool = option(False, "treat pictures without any box in a COCO file as pictures without a ball")
     camera: str | None = option(
         None,
         "camera of pictures whose path does not contain top, upper, bottom or lower (default: top)",

@@ -41,7 +41,7 @@ def test_of_two_pictures_with_the_name_of_an_xml_the_one_that_it_names_is_read(n
     xml.write_text(xml.read_text().replace(named.upper(), "somewhere.png"))
     records, skipped = read(folder)
     assert list(records) == ["b.png"]
-    assert skipped == {"a.xml": "several pictures have its name, but none is named in the xml"}
+    assert skipped == {"a.xml": "several pictures have the xml file's name, but the xml names none of them"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])

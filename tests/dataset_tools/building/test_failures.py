@@ -49,7 +49,7 @@ def test_leaks_above_the_limit_fail_and_the_picture_shows_them(tmp_path, build, 
     apart = ["--no-keep-linked", "--test-recordings", "twin_b", "--max-leaks", "0.01"]
     assert build("classification", *apart) == 1
     out, err = capsys.readouterr()
-    assert "leak: 100.00% of a split have a duplicate in another" in out
+    assert "leak: 100.00% of the patches of a split have a duplicate in another" in out
     assert "40 of 40 patches have a duplicate (100.00%), 40 exact" in err
     assert not list((tmp_path / "out").rglob("*.h5"))
     picture = tmp_path / "out" / "classification" / "reports" / "legacy_border0_leaks.png"
