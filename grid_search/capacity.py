@@ -18,7 +18,7 @@ class Needs:
     memory: int
 
     def fit(self, resources: dict[str, float]) -> int:
-        """Returns how many runs fit on a node with these resources, which are named as in Ray."""
+        """Returns how many runs fit on a node. resources: the node's resources, by Ray's names for them."""
         counts = [resources.get("CPU", 0) // self.threads, resources.get("memory", 0) // self.memory]
         if self.gpus >= 1:
             counts.append(resources.get("GPU", 0) // self.gpus)
@@ -41,7 +41,7 @@ def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes:
 
 
 def count_and_places(need: Needs) -> tuple[int, str]:
-    """Returns how many runs fit at the same time, and a text that says on which nodes."""
+    """Returns how many runs fit at the same time, and a text that says how many fit on each node."""
     fit, places = 0, []
     for node in nodes().values():
         count, has = need.fit(node["Resources"]), node["Resources"].get

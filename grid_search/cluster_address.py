@@ -10,7 +10,7 @@ CONNECT_SECONDS = 5.0
 
 
 def head_node(address: str | None) -> str:
-    """Returns the head node to join as HOST:PORT, from `address` or RAY_ADDRESS; LOCAL if neither is set.
+    """Returns the address of the head node to join, HOST:PORT: `address` or RAY_ADDRESS; LOCAL if neither is set.
 
     Checks that a program listens at this address, because Ray itself would try for minutes.
 

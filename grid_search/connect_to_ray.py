@@ -1,4 +1,4 @@
-"""Connects a grid to Ray: to a private cluster on this machine, or to one that the user chose."""
+"""Connects a grid to Ray: to a private cluster on this machine, or to a cluster that the user chose."""
 
 import hashlib
 import logging
@@ -28,7 +28,7 @@ RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_stor
 
 @contextmanager
 def connected(address: str, grid: Path) -> Iterator[None]:
-    """Joins the cluster at `address`, or starts a private one on loopback, until the block ends.
+    """Joins the cluster at `address`, or starts a private cluster on loopback; disconnects when the block ends.
 
     Args:
         address: from `cluster_address.head_node`; call `ray_environment.prepare` before Ray is imported.

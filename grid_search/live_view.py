@@ -27,7 +27,7 @@ class LiveView:
         print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
 
     def started(self, progress) -> None:
-        """Prints that a run starts or resumes, and after which epoch."""
+        """Prints that a run starts, or after which epoch it resumes."""
         done, again = len(progress.rows), progress.tries > 1 or progress.losses
         how = f"resumes after epoch {done}" if done else "starts over, because it has no epoch yet"
         how = how if progress.folder else "starts"

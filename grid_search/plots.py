@@ -88,7 +88,7 @@ def front_list(plan: Plan, front: list[dict]) -> str:
 
 
 def _array_panel(axes, plan: Plan, rows: list[dict], name: str) -> None:
-    """Draws every run as a dot at its value, and the median as a bar."""
+    """Draws every run as a dot at its value of an array, and the median of each value as a bar."""
     values = plan.varies[name]
     for i, value in enumerate(values):
         found = np.array([row["quality"] for row in rows if row[name] == value])

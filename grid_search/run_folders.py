@@ -36,7 +36,7 @@ def _folders(plan: Plan, index: str) -> list[Path]:
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
-    """Reads the metrics of each epoch from metrics.csv, without an incomplete last line."""
+    """Reads the metrics of each epoch from metrics.csv; ignores an incomplete last line."""
     try:
         lines = (folder / "metrics.csv").read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs a grid, or resumes it: from the data to the ranking."""
+"""Runs or resumes a grid, from reading the data to writing the ranking."""
 
 import json
 import secrets

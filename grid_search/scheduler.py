@@ -86,7 +86,7 @@ class Scheduler:
     # -- slots
 
     def _grow(self) -> None:
-        """Starts as many slots as fit; called when nodes appear or slots end."""
+        """Starts as many slots as fit, also on nodes that have joined the cluster since the last call."""
         if time.monotonic() - self._grown < GROW_SECONDS:
             return
         self._grown = time.monotonic()
@@ -194,7 +194,7 @@ class Scheduler:
     # -- watching
 
     def _look(self) -> None:
-        """Reads the progress of all runs every LOOK_SECONDS, fetches files from other nodes, and prunes."""
+        """Reads the progress of all runs every LOOK_SECONDS, fetches files from other nodes, and prunes runs."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return

@@ -118,7 +118,7 @@ class Slot:
         return int(answer), self.look()
 
     def look(self) -> list[Change]:
-        """Returns the changes since the last call; none on the driver's node, where the driver reads the folder."""
+        """Returns the changes since the last call, or [] on the driver's node, where the driver reads the folder."""
         if not self._far:
             return []
         with self._looking:
@@ -176,7 +176,7 @@ class Slot:
 
 
 def start_slot(setup: Setup, node: str):
-    """Starts a slot on a node; returns Ray's handle."""
+    """Starts a slot on a node; returns Ray's handle for it."""
     remote = ray.remote(Slot).options(
         num_cpus=setup.need.threads,
         num_gpus=setup.need.gpus,
@@ -188,7 +188,7 @@ def start_slot(setup: Setup, node: str):
 
 
 def meeting_place(worker: str) -> Path:
-    """Returns the path of a fork server's socket, in a folder that no other user can enter (on every Unix).
+    """Returns the path of a fork server's socket, in a folder that no other user can enter on any Unix.
 
     Raises:
         UserError: another user made that folder.
@@ -206,7 +206,7 @@ def meeting_place(worker: str) -> Path:
 
 
 def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
-    """Starts the fork server of a node, which ends when its stdin is closed."""
+    """Starts the fork server of a node; the server ends when its stdin is closed."""
     environment = dict(os.environ)
     launch.switch_off(environment)
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))

@@ -32,7 +32,7 @@ LAST_SECONDS = 150.0  # time limit for sending the rest if the run died; otherwi
 
 
 def main() -> None:
-    """Sends one run, and the runs of its grid whose folders arrive on stdin, until the training ends.
+    """Sends one run and, if it is a grid, also the runs whose folders arrive on stdin, until the training ends.
 
     Arguments: the run's folder, and the servers that the user chose; other servers named in the folder get nothing.
     There is one thread for each server.

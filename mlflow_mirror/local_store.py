@@ -36,8 +36,8 @@ def create(database: Path, artifact_root: str) -> None:
         if _version(store) == _latest():
             return
         _remove(copy)  # a killed process may have left a copy
-        # Readers (the UI) and the writer do not block each other, and a commit is one fsync. The file keeps this
-        # setting.
+        # In this mode, readers (the UI) and the writer do not block each other, and a commit takes only one fsync. The
+        # file keeps this setting.
         store.execute("PRAGMA journal_mode=WAL")
         with contextlib.closing(sqlite3.connect(copy)) as renewed:
             store.backup(renewed)

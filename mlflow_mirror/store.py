@@ -15,7 +15,7 @@ _LOCK_SECONDS = 600  # enough for sixteen processes that write, one of which als
 
 
 class Store:
-    """A server, or a local database, which one process creates or migrates if necessary."""
+    """A server or a local database; if necessary, one process creates or migrates the database."""
 
     def __init__(self, uri: str):
         self._uri = uri

@@ -40,7 +40,7 @@ def _runs_in(folder: Path) -> list[Path]:
 
 
 def _children(run: Path) -> list[Path]:
-    """Returns the runs of a grid, in the folder that contains the grid's own run."""
+    """Returns the runs of a grid, which are in the same folder as the grid's own run."""
     uuid = journal.header(run)["uuid"]
     beside = (other for other in _runs_in(run.parent) if journal.begun(other))
     return [other for other in beside if journal.header(other).get("parent") == uuid]

@@ -1,6 +1,6 @@
 """A small project for testing grids: a linear classifier of tiles that has all parts of a project, but no TensorFlow.
 
-`--trouble` makes a run fail: `bad-input`, `disk` (an OSError as a UserError of one line, like those of
+`--trouble` makes a run fail: `bad-input`, `disk` (an OSError that becomes a UserError, as in
 common.atomic_files), `killed`.
 """
 

@@ -27,7 +27,7 @@ def worker(request):
 
 @contextmanager
 def asked(name):
-    """Connects like a slot; returns the connection as a file."""
+    """Connects as a slot does; returns the connection as a file."""
     with socket.socket(socket.AF_UNIX) as connection:
         deadline = time.monotonic() + 60
         while True:

@@ -56,7 +56,7 @@ def test_a_killed_process_costs_nothing(tmp_path, victim):
     ids=["raylet", "gcs", "all of it"],
 )
 def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
-    """One case kills the whole process tree, like a reboot. The same command resumes the grid.
+    """One case kills the whole process tree, as a reboot does. The same command resumes the grid.
 
     Without the head process, Ray and the runs continue for a minute, which is 120 epochs.
     """
@@ -88,7 +88,7 @@ def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_pa
 
 @pytest.mark.slow
 def test_a_full_disk_under_one_run(tmp_path):
-    """A run on a full file system is reported, and the others finish; when there is space again, it finishes, too."""
+    """A run on a full file system is reported, and the others finish; when there is space again, this run does, too."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)

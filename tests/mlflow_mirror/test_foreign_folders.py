@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencie
 
 @pytest.mark.parametrize("kind", ["folder", "marks", "lock", "journal"])
 def test_nothing_is_written_through_a_link(run, tmp_path, kind, capsys):
-    """Locks are emptied and journals appended to, so a link in their place could damage any file of the user."""
+    """Lock files are emptied and journals are extended, so a link in their place could damage any file of the user."""
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "file").write_text("kept")

@@ -115,7 +115,7 @@ def test_a_store_that_cannot_be_migrated_stays_as_it_is(database, with_run, caps
 
 
 def test_the_database_of_another_program_stays_as_it_is(database, capsys):
-    """The other program has its version in a table of the same name, like every program that uses Alembic."""
+    """The other program keeps its version in a table of the same name, as every program that uses Alembic does."""
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.executescript(
             "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('v3.2.0.a');"
