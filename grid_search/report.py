@@ -33,7 +33,7 @@ def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
     if numbered > SHOWN:
         shown.append(f"... and {numbered - SHOWN} more in ranking.txt")
     if numbered < len(rows):
-        shown.append(f"{len(rows) - numbered} without a number yet")
+        shown.append(f"not ranked yet: {len(rows) - numbered} (no {plan.metric})")
     shown += ["", words]
     page = [f"# {plan.name}", words, "## Ranking", _block(lines)]
     judged = [row for row in rows if row["quality"] is not None and "multiply_accumulates" in row]
@@ -76,4 +76,4 @@ def _export_command(plan: Plan, rows: list[dict]) -> list[str]:
     if not finished or not (ROOT / script).is_file():
         return []
     folder = launch.shortest(plan.folder.parent / finished[0]["folder"])
-    return [f"every format of the best: {launch.command(script, folder)}"]
+    return [f"export the best run in every format: {launch.command(script, folder)}"]

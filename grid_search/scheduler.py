@@ -151,7 +151,7 @@ class Scheduler:
         elif not place.host:
             self._broken += 1
             if self._broken >= retries.LOSSES:
-                raise UserError(f"The process for runs does not start. Received: {words}")
+                raise UserError(f"The process that starts runs cannot be started. Received: {words}")
         self._remove(place, words)
 
     def _on_ready(self, place: Place, about: tuple[str, str]) -> None:

@@ -22,8 +22,8 @@ def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict], str]:
     spread over the seeds in all settings.
     """
     if SEED not in plan.varies:
-        words = "Every setting was trained with one seed, so close ranks are chance."
-        return plan, rows, f"{words} `--seeds 3` trains each with three."
+        words = "Every setting was trained with one seed, so small differences may be chance."
+        return plan, rows, f"{words} `--seeds 3` trains every setting with three seeds."
     plan = replace(plan, varies={name: values for name, values in plan.varies.items() if name != SEED})
     groups: dict[tuple, list[dict]] = {}
     for row in sorted(rows, key=lambda row: row["index"]):

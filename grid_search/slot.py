@@ -114,7 +114,7 @@ class Slot:
         if not answer:
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)  # otherwise the run would continue for a moment
-            raise RuntimeError("the process that it was forked from was killed")
+            raise RuntimeError("the process from which the run was forked was killed")
         return int(answer), self.look()
 
     def look(self) -> list[Change]:

@@ -53,7 +53,7 @@ def _find_run(name: Path, output_dir: Path) -> Path:
         if below := len(_runs_in(path)):
             raise UserError(
                 f"This is a folder of runs, not a run. Received: {name}. "
-                f"For the {below} in it: --output-dir {launch.shortest(path)}."
+                f"For the runs in it ({below}): --output-dir {launch.shortest(path)}."
             )
     raise UserError(
         f"There is no tracked run in this folder: it has no tracking/journal.jsonl. Received: {name}. "

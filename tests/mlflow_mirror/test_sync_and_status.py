@@ -114,7 +114,7 @@ def test_two_syncs_at_once(mlflow_3, start, tmp_path):
 
 def test_a_folder_of_runs_that_is_taken_for_a_run(start, tmp_path, capsys):
     start(f"sqlite:///{tmp_path}/mlflow.db").finish("FINISHED")
-    with pytest.raises(UserError, match=f"folder of runs, not a run.*For the 1 in it: --output-dir {tmp_path}"):
+    with pytest.raises(UserError, match=rf"folder of runs, not .*For the runs in it \(1\): --output-dir {tmp_path}"):
         main(["status", str(tmp_path)])
     (tmp_path / "empty").mkdir()
     assert main(["status", "--output-dir", str(tmp_path / "empty")]) == 0
