@@ -22,14 +22,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parse_args(sys.argv[1:] if argv is None else argv)
     if options.report:
         plan = read_plan(make_plan(options)[0].folder if options.module else latest_grid(options), options.metric)
-        from grid_search.report import write_report  # late: imports SciPy; works without Ray
+        from grid_search.report import write_report  # imported late, because it imports SciPy; needs no Ray
 
         print(write_report(plan))
         return 0
     plan, checked = make_plan(options)
     address = cluster_address.head_node(options.address)
     ray_environment.prepare(address)
-    from grid_search import run_grid  # late: imports Ray, which reads its environment on import
+    from grid_search import run_grid  # imported late, because Ray reads its environment on import
 
     return run_grid.run(plan, checked, options, address)
 

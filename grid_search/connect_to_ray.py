@@ -21,7 +21,7 @@ from common.errors import UserError
 from grid_search.cluster_address import LOCAL
 
 OBJECT_STORE_BYTES = 80_000_000  # memory for the results of slots; each result takes a few hundred kilobytes
-STARTS = 5  # attempts to start Ray, which waits only 15 s for its processes; a busy machine may need longer
+STARTS = 5  # number of attempts to start Ray; a busy machine may need longer than the 15 s that Ray waits
 SOCKET_PATH = 103  # maximum length of a Unix socket's path on macOS, in bytes; on Linux it is 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 

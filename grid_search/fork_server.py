@@ -49,7 +49,7 @@ def main() -> int:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(place))
     listener.listen()
-    for number in (signal.SIGINT, signal.SIGTERM):  # these are for the runs; this process ends when its stdin is closed
+    for number in (signal.SIGINT, signal.SIGTERM):  # signals for the runs; this process ends when its stdin is closed
         signal.signal(number, signal.SIG_IGN)
     module, fault = _import()
     gc.freeze()  # garbage collection in a child would write to every object and so copy all shared memory

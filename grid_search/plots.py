@@ -30,7 +30,7 @@ def warm_up() -> None:
 
 
 def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
-    """Draws the quality of all rows: one panel for each known cost, one for each array. rows: from `ranking.row`."""
+    """Draws one panel for each known cost and one for each array; the rows are made by `ranking.row`."""
     enough = min(2, len(plan.runs))  # a plot with a single dot is useless, unless there is only one run
     costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)

@@ -188,7 +188,9 @@ def start_slot(setup: Setup, node: str):
 
 
 def meeting_place(worker: str) -> Path:
-    """Returns the path of a fork server's socket, in a folder that no other user can enter on any Unix.
+    """Returns the path of a fork server's socket, which is in a folder that only this user can enter.
+
+    On some Unix systems, the permissions of the socket itself are not checked.
 
     Raises:
         UserError: another user made that folder.

@@ -48,7 +48,7 @@ class Sender:
         self._errors = 0  # steps in a row that failed with status 500
 
     def step(self) -> Fault | None:
-        """Sends everything that the server lacks now. Returns the fault, or None if all arrived. Never raises."""
+        """Sends everything that the server lacks now. Returns the fault, or None if there is none. Never raises."""
         try:
             if not self._ready:
                 self._find_run()

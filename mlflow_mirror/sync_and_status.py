@@ -16,7 +16,7 @@ _OTHERS_SECONDS = 60.0
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
-    """Finds runs by their paths, or by their names in the output folder; a grid is followed by its runs.
+    """Finds runs by their paths, or by their names in the output folder; if one is a grid, also finds its runs.
 
     Without names, finds all runs in the output folder.
 

@@ -98,7 +98,7 @@ class Grid:
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 600) -> None:
-    """Waits for a condition while a process runs."""
+    """Waits until a condition is true; fails if the process ends first."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "the process ended first"

@@ -88,7 +88,7 @@ def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_pa
 
 @pytest.mark.slow
 def test_a_full_disk_under_one_run(tmp_path):
-    """A run on a full file system is reported, and the others finish; when there is space again, this run does, too."""
+    """A run on a full file system is reported, and the others finish. When there is space again, this run finishes."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)

@@ -48,7 +48,7 @@ def kill_mirror(folder: Path) -> None:
 def one_round(folder: Path, server: MlflowServer, random: random.Random) -> str:
     """Trains, kills the server and the run at random times, and restarts them. Returns a description of the events."""
     training = train(folder, server.url)
-    training.stdout.readline()  # the first epoch is in the folder
+    training.stdout.readline()  # by then, the first epoch is in the folder
     events = sorted((random.uniform(0, 9), what) for what in ("server", "training", "mirror") if random.random() < 0.8)
     begin = time.monotonic()
     for moment, what in events:
