@@ -40,9 +40,10 @@ CORTEX_A78 = Machine(  # of a Jetson Orin
 
 
 def simulate(machine: Machine, program: Path, function: str, arguments: Sequence[str] = ()) -> dict[str, int]:
-    """Returns {"instructions", "cycles", "cycles_in_order"} of the last call of an extern "C" function, not inlined.
+    """Returns {"instructions", "cycles", "cycles_in_order"} for the last call of a function.
 
-    For "cycles", a load may be executed before earlier stores; for "cycles_in_order", it may not.
+    The function must be extern "C" and not inlined. For "cycles", a load may be executed before earlier stores;
+    for "cycles_in_order", it may not.
     """
     code, start = _disassembly(machine, program, function)
     trace = program.with_suffix(".trace")

@@ -1,10 +1,10 @@
 """Measures the detector's recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
 The training and validation files of a family are joined and divided again by recording. Five networks are trained with
-the recipe of train.py, and each network predicts the circles of the fifth that it was not trained on. The metrics are
-computed from all of these predictions together. With --own-split, one network is trained on the training file and
-evaluated on the validation file, which takes a fifth of the time. The options under "changes of the recipe" reproduce
-the rows of the table in RECIPE.md.
+the recipe of train.py, and each network predicts the circles of the fifth of the balls that it was not trained on. The
+metrics are computed from all of these predictions together. With --own-split, one network is trained on the training
+file and evaluated on the validation file, which takes a fifth of the time. The options under "changes of the recipe"
+reproduce the rows of the table in RECIPE.md.
 
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --loss huber
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json
@@ -95,7 +95,7 @@ def trainer_maker(args: argparse.Namespace):
 
 
 def moved_first(args: argparse.Namespace, augment):
-    """Returns the augmentation, preceded by shifts and zooms, which are not part of the recipe."""
+    """Returns the augmentation of the recipe, with additional shifts and zooms before it."""
     if not args.shift and not args.zoom:
         return augment
 

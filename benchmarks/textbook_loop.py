@@ -1,4 +1,4 @@
-"""Trains the networks of both projects as most tutorials do; train_throughput.py measures this method, too.
+"""Trains the networks of both projects as most tutorials do; train_throughput.py measures how fast this is.
 
 Single patches are shuffled, augmented one by one in parallel, batched, and passed to `model.fit`. The network, the
 optimiser, the schedule and the distribution of the augmentation are the same as in the projects, but the weights are

@@ -13,7 +13,7 @@ SECONDS = 10.0  # time limit for one input
 
 
 def mutated(seed: int, bases: Sequence[bytes], count: int) -> Iterator[bytes]:
-    """Yields `count` damaged copies: bits and bytes changed, numbers replaced, parts removed, copied and inserted."""
+    """Yields `count` damaged copies: with bits, bytes or numbers changed, or with parts removed, copied or inserted."""
     generator = random.Random(seed)
     for number in range(count):
         content = bytearray(bases[number % len(bases)])

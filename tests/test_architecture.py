@@ -1,4 +1,4 @@
-"""Imports between packages go in one direction, and only the lines of the launcher edit sys.path."""
+"""Imports between packages go in one direction, and only the lines that start the launcher edit sys.path."""
 
 import ast
 import re
@@ -56,7 +56,10 @@ def test_no_two_files_import_each_other():
 
 
 def test_few_imports_are_late():
-    """Late imports are allowed only for `--help`, missing files and optional runtimes, with a reason in pyproject."""
+    """Late imports are allowed only for `--help`, missing files and optional runtimes.
+
+    The reasons are in pyproject.toml.
+    """
     late = {
         f"{path.relative_to(ROOT)}:{inner.lineno}"
         for path in FILES

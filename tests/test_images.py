@@ -1,4 +1,7 @@
-"""Tests what a container image contains and how it starts. A slow test builds and runs one with `make image-check`."""
+"""Tests what a container image contains and how it starts.
+
+A slow test builds and runs an image with `make image-check`.
+"""
 
 import json
 import os

@@ -9,7 +9,7 @@ import pytest
 
 from .tiny import ROOT
 
-# Replaces a Python of a given version; in the environments that it makes, Python is PIP, which fails on request.
+# Replaces a Python of a given version. In the environments that it makes, PIP replaces Python; PIP can be told to fail.
 PYTHON = """#!/bin/sh
 case "$*" in
   --version) echo "Python {version}" ;;

@@ -1,4 +1,7 @@
-"""Makes tiny datasets that a network learns in seconds: balls are bright discs with a spot, others are bars."""
+"""Makes tiny datasets that a network learns in seconds.
+
+Balls are bright discs with a spot; other patches show a bar.
+"""
 
 import os
 import subprocess

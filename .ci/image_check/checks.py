@@ -36,7 +36,7 @@ class Check:
 
     def __init__(self, engine, image: str, folder: Path, gpus: bool, limit: float):
         self.engine, self.image, self.folder, self.gpus, self.limit = engine, image, folder, gpus, limit
-        self.datasets: Path | None = None  # rendered by an earlier container and used by later ones
+        self.datasets: Path | None = None  # made by one container, for later containers
         self._volumes = 0
 
     def volume(self) -> Path:

@@ -48,7 +48,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def file(tmp_path):
-    """Writes 50 uniform patches with brightnesses from 0 to 255; bright patches are balls, but two labels are wrong."""
+    """Writes 50 patches of uniform brightness, from 0 to 255. Bright patches are balls, but two labels are wrong."""
     level = np.linspace(0, 255, 50).round().astype(np.uint8)
     y = (level > 150).astype(np.float32)
     y[[5, 45]] = 1, 0

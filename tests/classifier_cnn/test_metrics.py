@@ -33,7 +33,7 @@ def test_the_recall_at_a_limit_agrees_with_brute_force(patches, limit):
 
 
 def test_evaluate_equals_numbers_counted_by_hand():
-    #          hit   hit  miss  alarm (the threshold itself is a detection)    correct rejections
+    # two hits, a miss, a false alarm (a score equal to the threshold is a detection), four correct rejections
     labels = [1.0, 1, 1, 0, 0, 0, 0, 0]
     scores = [0.9, 0.8, 0.3, 0.5, 0.4, 0.2, 0.1, 0.0]
     numbers = metrics.evaluate(labels, scores, 0.5)

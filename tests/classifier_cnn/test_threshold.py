@@ -157,7 +157,10 @@ def test_a_guarantee_loses_the_balls_that_score_like_the_highest_negatives():
 
 
 def sized(negatives, confidence=0.95):
-    """Chooses a threshold for 1 % on four side classes with these numbers of negatives; far patches score highest."""
+    """Chooses a threshold for a limit of 1 %.
+
+    Each of the four patch sizes has its own number of negatives, and the smallest patches have the highest scores.
+    """
     count = [50 + n for n in negatives]
     labels = np.concatenate([np.arange(n) < 50 for n in count]).astype(float)
     high = np.repeat([0.8, 0.6, 0.4, 0.2], count)

@@ -235,7 +235,7 @@ def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, m
     for name in ("false_positive_bound", "false_positive_rate_high"):
         value = literal(np.float32(whole["metrics"]["validation"][name]))
         assert f"static const float {name} = {value};" in (folder / "model.h").read_text()
-    # With another --max-fpr, the guarantee is for another rate.
+    # With a different --max-fpr, the guarantee is for that rate.
     monkeypatch.setitem(plan_files.CHOICES, "all", ("keras",))
     export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--max-fpr", "0.3"])
     whole = json.loads((folder / "model.json").read_text())

@@ -14,7 +14,7 @@ def test_shapes(side, channels):
 
 
 def test_number_of_weights():
-    """The classifier has 4,169 weights; three outputs instead of one need 2 * (64 + 1) more."""
+    """The classifier has 4,169 weights; three outputs instead of one need 2 * (64 + 1) more weights."""
     assert build_model((16, 16, 1), (8, 8, 16, 16), 64).count_params() == 4169 + 2 * 65 == 4299
 
 

@@ -40,7 +40,7 @@ def documented() -> dict[tuple[str, str], list[str]]:
 
 @pytest.fixture(params=["bare", "a_keras_of_its_own"])
 def newcomer(request, tmp_path):
-    """Returns the variables of a shell without a virtual environment and with `python3`, but without `python`."""
+    """Returns the environment variables of a shell that has `python3` but no `python` and no virtual environment."""
     environment_of = tmp_path / "theirs"
     subprocess.run([BARE, "-m", "venv", "--without-pip", environment_of], check=True)
     (environment_of / "bin/python").unlink()
@@ -76,7 +76,7 @@ def test_every_documented_program_starts_and_knows_the_options(folder, program, 
         assert "Usage:" in told.stderr
         return
     assert told.returncode == 0, told.stderr
-    # This help does not list the options, because they belong to runs (scripts, grids) or to subcommands.
+    # The help of these programs does not list all options: some belong to runs (scripts, grids) or to subcommands.
     if script.endswith(".sh") or "grid_search" in script or "mlflow_mirror" in script:
         return
     known = set(re.findall(r"--[a-z][\w-]*", told.stdout))

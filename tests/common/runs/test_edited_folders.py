@@ -95,7 +95,10 @@ def mutant(rng: random.Random, content: bytes) -> bytes:
 
 
 def bulk(path: Path, times: int, read, mutate=mutant) -> int:
-    """Reads a file with `times` different edits; returns how many were refused. Only UserErrors may be raised."""
+    """Reads a file with `times` different edits; returns how many of the edited files were refused.
+
+    Only UserErrors may be raised.
+    """
     original, rng, refused = path.read_bytes(), random.Random(path.name), 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(times):

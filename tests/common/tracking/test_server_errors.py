@@ -103,7 +103,7 @@ def test_an_unknown_certificate_fails_closed(mlflow_3, start, tmp_path, monkeypa
 
 
 def certificate(folder):
-    """Makes a self-signed certificate for 127.0.0.1 with its key, as one PEM file."""
+    """Makes a self-signed certificate for 127.0.0.1 and its private key, in one PEM file."""
     from ipaddress import ip_address
 
     from cryptography import x509
