@@ -29,10 +29,10 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
     made.add_argument("--archive-url", help="where to download files that are not cached (default: no downloads)")
     made.add_argument("--filters", type=int, nargs="+", default=options.filters, help="1 or 4 numbers (%(default)s)")
     made.add_argument("--dense", type=int, default=options.dense, help="units of the dense layer (%(default)s)")
-    made.add_argument("--epochs", type=int, help="epochs per fold (default: like train.py)")
+    made.add_argument("--epochs", type=int, help="epochs per fold (default: the same as train.py)")
     made.add_argument("--folds", type=int, default=5, help="number of folds (%(default)s)")
     made.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (%(default)s)")
-    made.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")
+    made.add_argument("--split-seed", type=int, default=0, help="seed of the division into folds (%(default)s)")
     made.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
     made.add_argument("--output", type=Path, default=Path(output), help="JSON file for the results (%(default)s)")
     return made
@@ -51,7 +51,7 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
     parts = [read_patches(path, task) for path in paths]
     patches = concatenate(parts)
     if patches.recording is None:
-        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files have none.")
+        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files do not name recordings.")
     return patches, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
@@ -70,4 +70,4 @@ def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: 
 def write(args: argparse.Namespace, result: dict) -> None:
     """Writes the results, and prints the path of the file."""
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"{args.folds} folds in {result['seconds']:.0f} s; more in {args.output}")
+    print(f"{args.folds} folds in {result['seconds']:.0f} s; details are in {args.output}")

@@ -60,19 +60,19 @@ def parse_args(argv=None) -> argparse.Namespace:
     group.add_argument("--weight-decay", type=float, help="weight decay of AdamW (default: the recipe's)")
     group.add_argument("--average", type=float, help="decay per step of the averaged weights (default: the recipe's)")
     group.add_argument(
-        "--cosine", action=switch, default=True, help="let the learning rate fall after the warm-up (%(default)s)"
+        "--cosine", action=switch, default=True, help="reduce the learning rate after the warm-up (%(default)s)"
     )
     group.add_argument("--flips", action=switch, default=True, help="mirror in both directions (%(default)s)")
     group.add_argument("--turns", action=switch, default=True, help="transpose: quarter turns (%(default)s)")
     group.add_argument(
         "--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="label offset (%(default)s)"
     )
-    group.add_argument("--light", type=float, default=LIGHT, help="strength, fraction of the range (%(default)s)")
-    group.add_argument("--noise", type=float, default=NOISE, help="largest deviation, grey levels (%(default)s)")
-    group.add_argument("--shift", type=float, default=0.0, help="largest shift in pixels, bilinear (%(default)s)")
+    group.add_argument("--light", type=float, default=LIGHT, help="strength of light changes (%(default)s)")
+    group.add_argument("--noise", type=float, default=NOISE, help="maximum noise, in grey levels (%(default)s)")
+    group.add_argument("--shift", type=float, default=0.0, help="maximum shift in pixels, bilinear (%(default)s)")
     group.add_argument("--whole-pixels", action=switch, default=False, help="--shift without interpolation")
     group.add_argument("--there-and-back", action=switch, default=False, help="undo --shift, leaving only its blur")
-    group.add_argument("--zoom", type=float, default=0.0, help="largest zoom, as a logarithm (%(default)s)")
+    group.add_argument("--zoom", type=float, default=0.0, help="logarithm of the maximum zoom (%(default)s)")
     return parser.parse_args(argv)
 
 
@@ -162,7 +162,7 @@ def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--against needs the JSON file of an earlier measurement. Received: {path}: {error}") from None
     if earlier["digest"] != digest or len(circles) != balls:
-        raise UserError(f"--against needs predictions for the same balls. Received: {path}, {len(circles)} others.")
+        raise UserError(f"--against needs predictions for the same balls. Received: other balls in {path}.")
     return circles
 
 

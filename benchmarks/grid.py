@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument("--filters", nargs="+", default=FILTERS, help="values to combine with every --dense")
     parser.add_argument("--dense", nargs="+", default=DENSE)
     parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="folder for the synthetic dataset")
-    parser.add_argument("--without-bytecode", action="store_true", help="let Python compile everything that it imports")
+    parser.add_argument("--without-bytecode", action="store_true", help="let Python compile all imported modules")
     arguments = parser.parse_args()
     options = ["--dataset", "synthetic", "--tracking", "local", "--epochs", str(arguments.epochs), "--export", "none"]
     options += ["--data-root", str(arguments.data_root.absolute())]

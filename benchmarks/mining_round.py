@@ -152,7 +152,7 @@ def main(argv=None) -> None:
     seconds = round(time.perf_counter() - begin, 1)
     about = {"digest": patches.digest, "device": provenance.device(), "seconds": seconds, "seeds": found}
     args.output.write_text(json.dumps(about | {"summary": result}, indent=2) + "\n", encoding="utf-8")
-    print(f"{args.seeds} seeds in {seconds:.0f} s; more in {args.output}")
+    print(f"{args.seeds} seeds in {seconds:.0f} s; details are in {args.output}")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--accelerator", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--engine", help="docker, podman or buildah (default: the first that works)")
     parser.add_argument("--image", help="check this image instead of building one")
-    parser.add_argument("--gpus", action="store_true", help="give containers the GPUs, and require one")
+    parser.add_argument("--gpus", action="store_true", help="give the containers access to the GPUs, and require a GPU")
     parser.add_argument("--limit", type=float, default=900, metavar="S", help="time limit of one run (default: 900)")
     names = [check.__name__ for check in CHECKS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="CHECK", help=f"some of: {' '.join(names)}")
