@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """How to compile, run and simulate programs for a processor."""
+    """Describes how to compile, run and simulate programs for a processor."""
 
     compiler: tuple[str, ...]
     objdump: str

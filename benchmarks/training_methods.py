@@ -59,8 +59,8 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
 def serve(job: dict) -> None:
     """Trains and evaluates on demand: reads commands from stdin, one per line, and prints wall and CPU seconds.
 
-    Commands: `train`, `evaluate`, `memory` (prints how many bytes of memory were used at most in addition to the
-    imports) and `set {...}`, which changes the settings of the network and of training.
+    Commands: `train`, `evaluate`, `memory` (prints the peak memory in bytes, minus the memory after the imports) and
+    `set {...}`, which changes the settings of the network and of training.
     """
     devices_and_seeds.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()

@@ -14,8 +14,8 @@ __all__ = ["mlflow_2", "mlflow_3"]  # servers that run for the whole session, sh
 # A program that a script starts in the background ignores Ctrl-C, and so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# One thread, as in train.py, set before any test computes: with more threads, the order of additions varies, and
-# identical runs would differ.
+# TensorFlow uses one thread, as in train.py. This must be set before any test computes. With more threads, the order of
+# additions varies, and identical runs would differ.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 # The fixture below cannot patch child processes. There, requests and urllib use this proxy, which refuses connections.

@@ -60,7 +60,7 @@ def printed() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Makes an archive, an environment that points to it, and a run of each project for the commands."""
+    """Makes what the commands need: an archive, an environment that points to it, and a run of each project."""
     folder = tmp_path_factory.mktemp("place")
     for task, make in (("classification", classification_file), ("detection", detection_file)):
         for stem in STEMS[task]:

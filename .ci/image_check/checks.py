@@ -32,7 +32,7 @@ print(json.dumps(sorted(os.listdir("/app"))))
 
 
 class Check:
-    """What every check needs: the image, its engine, and an empty folder for the output of its containers."""
+    """Holds what every check needs: the image, the container engine, and an empty folder for the containers' output."""
 
     def __init__(self, engine, image: str, folder: Path, gpus: bool, limit: float):
         self.engine, self.image, self.folder, self.gpus, self.limit = engine, image, folder, gpus, limit

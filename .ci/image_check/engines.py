@@ -13,7 +13,7 @@ STOP_SECONDS = 120  # time limit for a run to save and evaluate its model
 
 @dataclass(frozen=True)
 class Terms:
-    """How a container is started.
+    """Describes how a container is started.
 
     user: UID:GID, or None for the user that the image sets. network: whether the container has this machine's network
     or only loopback. read_only: whether the root file system is read-only; then only `volume`, mounted on /data, is
@@ -29,7 +29,7 @@ class Terms:
 
 
 class Docker:
-    """The engine docker or podman, which take the same arguments."""
+    """The engines docker and podman, which take the same arguments."""
 
     def __init__(self, program: str):
         self.program = program
@@ -70,7 +70,7 @@ class Docker:
 
 
 class Buildah:
-    """The engine buildah, as root.
+    """The engine buildah, which must run as root.
 
     This class creates the namespaces itself, because buildah cannot make the root read-only.
     """
@@ -133,7 +133,7 @@ class Buildah:
 
 
 def find_engine(name: str | None = None) -> Docker | Buildah:
-    """Finds the engine with this name, or the first one that works.
+    """Finds the engine with this name, or the first engine that works.
 
     Raises:
         OSError: no engine was found.

@@ -26,7 +26,7 @@ def test_numbers_by_hand(crafted):
     numbers = together_metrics.evaluate(*crafted, threshold=0.7)
     assert numbers["detection_rate"] == 0.75
     assert numbers["detection_rate_iou_0.5"] == 0.5
-    assert numbers["mean_iou"] == pytest.approx(2 / 3)  # 1, 0 and 1 for the three balls that were found
+    assert numbers["mean_iou"] == pytest.approx(2 / 3)  # IoU of 1, 0 and 1 for the three balls that were found
     assert numbers["false_positives"] == 2
     assert numbers["false_positives_per_1000"] == 400
 

@@ -242,6 +242,6 @@ def test_an_output_folder_may_have_to_be_made_later(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="cannot be used: File name too long"):
         output_folder("x" * 300)
-    monkeypatch.setattr(os, "access", lambda *_: False)  # like a folder of another user
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as in a folder of another user
     with pytest.raises(UserError, match="cannot be used: no permission to write there"):
         output_folder("a")

@@ -30,7 +30,7 @@ def raw(path, **datasets):
 
 
 def recorded(counts, balls):
-    """Returns classification patches of len(counts) recordings."""
+    """Returns classification patches from len(counts) recordings."""
     y = np.concatenate([np.arange(n) < b for n, b in zip(counts, balls, strict=True)]).astype(np.float32)
     names = np.repeat([f"log{i:02d}" for i in range(len(counts))], counts)
     return Patches(pixels(len(y)), y, recording=names)

@@ -97,7 +97,7 @@ def test_bad_files_are_refused_in_one_line_that_names_file_and_fault(tmp_path, c
 def test_patches_that_could_not_be_read_are_not_written(tmp_path, case):
     datasets, _, _ = BAD[case]
     if "is " in case:
-        return  # a valid file of the other task
+        return  # a valid file, but for the other task
     with pytest.raises(UserError):
         write_patches(tmp_path / "a.h5", datasets["X"], datasets["y"])
     assert not list(tmp_path.iterdir())

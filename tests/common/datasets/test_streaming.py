@@ -19,7 +19,7 @@ def files(tmp_path_factory):
 
 
 def both(files):
-    """Returns the patches of the same files, streamed and read into memory."""
+    """Returns the patches of the same files twice: streamed, and read into memory."""
     read = [read_patches(path, "classification") for path in files]
     return stored_patches(files, "classification"), concatenate(read)
 

@@ -14,7 +14,7 @@ SECRET = b"the private key of whoever runs sync"
 
 @pytest.fixture(params=["3", "2.14"])
 def mlflow_server(request):
-    """Provides a server of each MLflow version that the team may use."""
+    """Provides one server for each MLflow version that the team may use."""
     return request.getfixturevalue("mlflow_3" if request.param == "3" else "mlflow_2")
 
 

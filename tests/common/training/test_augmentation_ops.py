@@ -111,7 +111,7 @@ def test_blur_lowers_contrast_and_keeps_the_mean(patches):
 
 @pytest.fixture
 def yuv():
-    """Makes patches with random Y, U below 128 grey levels and V above, so that U and V can be distinguished."""
+    """Makes patches with random Y, with U below 128 and with V above 128, so that U and V can be distinguished."""
     rng = np.random.default_rng(2)
     x = rng.integers(0, 256, (4, 16, 16, 2)).astype(np.float32)
     x[..., 0::2, 1] = rng.integers(0, 100, (4, 16, 8))

@@ -120,7 +120,7 @@ def test_training_resumes_from_a_restored_state_as_if_nothing_had_happened(patch
     kept = whole.state()
     loss = whole.train_epoch(1)
     resumed = trainer(patches, augment=darker, model=small_model(regularize=True))
-    resumed.train_epoch(3)  # a completely different state
+    resumed.train_epoch(3)  # changes the state completely
     resumed.restore(kept)
     assert resumed.train_epoch(1) == loss
     for a, b in zip(whole.state(), resumed.state(), strict=True):
