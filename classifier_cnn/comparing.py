@@ -17,7 +17,10 @@ def compare_models(arguments: argparse.Namespace, models: list[Path], files: lis
 
 
 def subject(max_fpr: float = MAX_FPR) -> Subject:
-    """Returns how classifiers are compared; `max_fpr` is the false positive rate at which recall is compared."""
+    """Returns the description of a comparison of classifiers.
+
+    `max_fpr` is the false positive rate at which the recall of the models is compared first.
+    """
     limits = sorted({max_fpr, *metrics.FPR_LIMITS}, key=lambda limit: (limit != max_fpr, -limit))
     rate = {"scale": 100, "unit": " %"}
     measures = (

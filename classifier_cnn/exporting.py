@@ -37,7 +37,7 @@ def export(arguments: argparse.Namespace) -> None:
             scored = Scored(source.validation, source.outputs[:, 0], threshold, "validation")
             results = {"validation": report(folder, scored, confidence=confidence)}
         numbers = results["validation"]["metrics"]
-        numbers.pop("false_positive_bound", None)  # it belongs to an earlier threshold
+        numbers.pop("false_positive_bound", None)  # this bound belongs to an earlier threshold
         if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
             numbers["false_positive_bound"] = bound
         return results
@@ -46,7 +46,10 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:
-    """Chooses a threshold if requested or if the model has none; returns the source, the rate and the confidence."""
+    """Chooses a threshold if the user requests one or if the model has none.
+
+    Returns the source with its threshold, the highest false positive rate, and the confidence.
+    """
     given = {name: getattr(arguments, name) for name in ("max_fpr", "confidence")}
     given = {name: value for name, value in given.items() if value is not None}
     limit = {"max_fpr": MAX_FPR, "confidence": CONFIDENCE} | (source.manifest.options or {}) | given
@@ -64,7 +67,7 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
 
     Args:
         max_fpr: highest false positive rate for choosing a threshold.
-        confidence: confidence of its guarantee.
+        confidence: confidence that the threshold keeps this rate on new patches.
     """
 
     def measure(y, outputs, threshold):
@@ -74,7 +77,10 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         return {name: value for name, value in (kept | {"recall_at_limit": limit}).items() if value is not None}
 
     def choose(y, outputs, before, shipped):
-        """Returns Keras's threshold if the format keeps limit and recall with it, else the format's own if better."""
+        """Returns the threshold of a format: the Keras model's threshold, or its own threshold if that is better.
+
+        The Keras model's threshold is kept if the format keeps the limit with it and finds as many balls as Keras does.
+        """
         after = measure(y, outputs, shipped)
         negatives = int((y == 0).sum())
         limit = allowed_false_positives(negatives, max_fpr, confidence)[0] / max(1, negatives)

@@ -1,4 +1,4 @@
-"""Decides which labels are probably wrong, by confident learning, and prints and writes them."""
+"""Uses confident learning to find labels that are probably wrong, prints them and writes them to a list."""
 
 import argparse
 
@@ -32,11 +32,11 @@ def suspicious(labels, scores) -> np.ndarray:
 
     Confident learning (Northcutt, Jiang & Chuang, JAIR 2021): the self-confidence of a class is the mean predicted
     probability of the class for its own patches. A label is suspicious if its probability is below the self-confidence
-    of its class, and the probability of the other class reaches the other's self-confidence.
+    of its class, and the probability of the other class reaches the self-confidence of that class.
 
     Args:
         labels: [n], 1 ball, 0 no ball; both must occur.
-        scores: [n] in 0..1, from networks that have not seen the patch.
+        scores: [n] in 0..1, each from a network that has not seen the patch.
     """
     labels, scores = checked(labels, scores)
     given = np.where(labels, scores, 1 - scores)

@@ -1,4 +1,4 @@
-"""Leaves out one venue after the other: finds the venues, trains without each, and scores the model on it."""
+"""Leaves out one venue after the other: trains a model without this venue and scores the model on it."""
 
 import re
 import tempfile
@@ -23,12 +23,14 @@ from common.training import devices_and_seeds
 from common.training.epochs_and_checkpoints import fit
 from common.training.predictor import make_predictor
 
-BALLS, NEGATIVES = 30, 100  # venues with fewer patches of either class are pooled
+BALLS, NEGATIVES = 30, 100  # venues with fewer balls or fewer negatives are pooled
 POOLED = "(the others)"
 
 
 def leave_each_out(options: Options, pattern: str) -> None:
-    """Trains one network per venue, without that venue, prints the results, worst first, and writes scores.json.
+    """Trains one network per venue on all other venues, prints the results and writes scores.json.
+
+    The venue with the worst result is printed first.
 
     `pattern` finds the venue in the name of a recording.
 
@@ -38,7 +40,7 @@ def leave_each_out(options: Options, pattern: str) -> None:
     patches = concatenate(list(load_data(options).parts.values()))
     told = find_venues(patches.y, patches.recording, pattern)
     folder = new_folder(options.output_dir / "venues")
-    tf.get_logger().setLevel("ERROR")  # otherwise it warns that every venue compiles its own network
+    tf.get_logger().setLevel("ERROR")  # otherwise TensorFlow warns that every venue compiles its own network
     rows = []
     for venue in sorted(set(told.tolist()) - {""}):
         inside = told == venue
@@ -79,7 +81,7 @@ def find_venues(labels, recording, pattern: str):
 
 
 def _left_out(options: Options, rest, there) -> dict:
-    """Scores one venue with a model trained on the others; threshold and epoch are also chosen on the others."""
+    """Scores one venue with a model for which training, threshold and epoch depend only on the other venues."""
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
     splits = SimpleNamespace(train=train, validation=validation)
@@ -100,7 +102,7 @@ def _left_out(options: Options, rest, there) -> dict:
         "recordings": recordings,
         "recall_at_limit": at_limit(there.y, scores),
         "recall_at_limit_interval": bootstrap_interval(at_limit, there.y, scores, groups=groups),
-        "recall_interval": list(found.values()),  # with the same method as for false positives
+        "recall_interval": list(found.values()),  # computed with the same method as the interval below
         "false_positive_rate_interval": list(passed.values()),
         "promise": chosen.promise,
     }

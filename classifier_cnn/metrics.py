@@ -14,12 +14,14 @@ from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
 
 FPR_LIMITS = (0.01, 0.001)
-CANDIDATES_PER_MINUTE = 25 * 2 * 30 * 60  # per camera, cameras, frames a second, seconds
+CANDIDATES_PER_MINUTE = 25 * 2 * 30 * 60  # candidates per picture, cameras, frames per second, seconds per minute
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The detections for each distinct score as the threshold, in decreasing order; arrays: float [m] for m scores.
+    """The numbers of detections if each distinct score is used as the threshold.
+
+    The thresholds are in decreasing order. All arrays are float [m], for m distinct scores.
 
     A threshold above the highest score, at which nothing is detected, is left out because it would not be finite.
     """
@@ -64,7 +66,7 @@ class Scored:
 
 
 def checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
-    """Returns labels as bool [n] and scores as float32 [n]; raises a ValueError if they allow no metrics."""
+    """Returns labels as bool [n] and scores as float32 [n]; raises a ValueError if no metric can be computed."""
     labels, scores = np.asarray(labels).reshape(-1), np.asarray(scores, np.float32).reshape(-1)
     if len(labels) != len(scores) or not len(labels):
         raise ValueError(f"Each label needs one score. Received: {len(labels)} labels, {len(scores)} scores")
@@ -98,11 +100,12 @@ def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
 
 
 def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> float:
-    """Returns the recall with exactly as many false positives as a rate allows: the same number for all models.
+    """Returns the recall at the number of false positives that a rate allows, which is the same for all models.
 
     If several patches share the score at which this number is reached, ties are broken at random: the expected recall
-    is on the line between both points of the ROC (Fawcett, Pattern Recognition Letters 2006). With `recall_at_fpr`, a
-    model with few distinct scores, such as a quantised model, would be measured at fewer false positives than allowed.
+    is on the line between the two neighbouring points of the ROC (Fawcett, Pattern Recognition Letters 2006). With
+    `recall_at_fpr`, a model with few distinct scores, such as a quantised model, would be measured at fewer false
+    positives than allowed.
 
     Args:
         hits, alarms: detections for decreasing thresholds, float [m], as in `Curve`. rate: 0..1.
@@ -119,8 +122,9 @@ def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> fl
 def of_drawn_patches(labels, scores, threshold: float, limits):
     """Returns a function that computes the metrics for comparing models on a bootstrap sample.
 
-    Its argument is how often each patch is drawn, int [n]. The metrics are recall at each of `limits`, AUROC, and
-    recall and false positive rate at the threshold; None if only one class is drawn. Scores are sorted only once.
+    The argument of this function is the number of times that each patch is drawn, int [n]. The metrics are recall at
+    each of `limits`, AUROC, and recall and false positive rate at the threshold. The function returns None if only one
+    class is drawn. Scores are sorted only once.
     """
     labels, scores = checked(labels, scores)
     found, order = scores >= np.float32(threshold), np.argsort(-scores, kind="stable")
@@ -183,8 +187,9 @@ def _at_threshold(labels: np.ndarray, found: np.ndarray) -> dict[str, float | No
 def false_positive_interval(labels, scores, threshold: float, recording=None) -> dict[str, float]:
     """Returns the 95 % interval of the false positive rate (`false_positive_rate_low`, `_high`); {} without negatives.
 
-    At each end, it is the wider of the exact binomial interval and a bootstrap over whole recordings, if known, because
-    patches of one recording resemble each other. The interval is not valid for a threshold chosen on these patches.
+    Two intervals are computed: the exact binomial interval and, because patches of one recording resemble each other, a
+    bootstrap over whole recordings if these are known. The lower of their lower ends and the higher of their upper ends
+    are returned. The interval is not valid for a threshold chosen on these patches.
     """
     labels, scores = checked(labels, scores)
     passed = scores[~labels] >= np.float32(threshold)
@@ -200,7 +205,7 @@ def false_positive_interval(labels, scores, threshold: float, recording=None) ->
 
 
 def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str, str | float]]:
-    """Returns one row per camera, recording, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
+    """Returns one row per camera, per recording and so on, with `group`, `name` and the metrics of `evaluate`.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
@@ -219,13 +224,16 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
 
 
 def baseline(labels, X) -> dict[str, float]:
-    """Returns the metrics of two baselines: always "no ball", and how much brighter the middle is than the whole patch.
+    """Returns the metrics of two simple baselines.
 
-    On real patches, the second separates the classes better than the mean brightness or the contrast.
+    The first baseline always answers "no ball". The score of the second is how much brighter the middle of a patch is
+    than the whole patch.
+
+    On real patches, the second baseline separates the classes better than the mean brightness or the contrast does.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
-        X: uint8 [n, height, width, channels], Y first.
+        X: uint8 [n, height, width, channels]; the first channel is Y.
     """
     height, width = X.shape[1:3]
     middle = np.s_[:, height // 4 : height - height // 4, width // 4 : width - width // 4]

@@ -93,7 +93,7 @@ def _mine(arguments: argparse.Namespace, scorers: Sequence[Scorer], folder: Path
 
 
 class _Search:
-    """Scans sources with all models, or with the first model on all views of a patch, and counts the pictures."""
+    """Scores sources with all models, or with the first model on all views of each patch, and counts the pictures."""
 
     def __init__(self, arguments: argparse.Namespace, scorers: Sequence[Scorer], rule: str):
         self._arguments, self._scorers, self._views = arguments, scorers, rule == "views"
@@ -119,7 +119,7 @@ class _Search:
         return found, scores
 
     def report(self, chosen: list[Choice]) -> list[str]:
-        """Returns the lines of the report: what was searched, in all and by recording."""
+        """Returns the lines of the report: what was searched, in total and in each recording."""
         rate = f"{self.seconds:.1f} s ({self.patches / max(self.seconds, 1e-9):,.0f} per second)"
         seen, picked = self.pictures, Counter(choice.record.recording for choice in chosen)
         lines = [f"pictures: {seen.total()}, recordings: {len(seen)}, candidates: {self.patches}, scored in {rate}", ""]
@@ -141,5 +141,5 @@ def training_files(run: Path) -> list[Path]:
 
 
 def _rendered(task: str, root: Path) -> dict[str, Path]:
-    """Replaces the renderer: for a run on synthetic patches, there are no files to compare with."""
+    """Replaces the renderer, because a run on synthetic patches has no files with which to compare patches."""
     raise UserError("rendered patches")

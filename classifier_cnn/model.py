@@ -21,10 +21,10 @@ def build_model(
         filters: output channels of the four convolutions.
         dense: units of the hidden dense layer.
         regularize: add dropout before the output.
-        mean: mean of the training pixels per channel, in units of the full range 0..1.
+        mean: mean of the training pixels of each channel, as a fraction of the full range.
 
     Returns:
-        A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 1] probability of a ball.
+        A functional keras.Model: [n, height, width, channels] of raw pixels in 0..255 -> [n, 1] probability of a ball.
     """
     inputs = keras.Input(input_shape, name="patch")
     x = trunk(inputs, filters, dense, regularize, mean)

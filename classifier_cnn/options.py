@@ -9,7 +9,7 @@ from robot_export.robots import add_robot_options, file_kinds
 
 PROJECT = "classifier_cnn"
 DEFAULT_STEM = DEFAULT_STEMS["classification"]
-PATCHES_SEEN = 1_100_000  # in a run of default length: 200 passes over the real patches in RECIPE.md
+PATCHES_SEEN = 1_100_000  # patches seen in a run of default length: 200 epochs on the real patches in RECIPE.md
 MAX_FPR = 0.01
 CONFIDENCE = 0.95
 EPILOG = """examples:

@@ -26,8 +26,8 @@ def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> N
 def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
     """Draws the ROC (false positive rate on a logarithmic axis) and precision against recall, and marks the threshold.
 
-    The band of the ROC shows how high the false positive rate of each threshold may be on new patches, with this
-    confidence; with 0, there is no band.
+    The band of the ROC shows how high the false positive rate of each threshold may be on new patches, with the given
+    confidence. If `confidence` is 0, no band is drawn.
     """
     points = metrics.curve(scored.balls, scored.scores)
     numbers = metrics.evaluate(scored.balls, scored.scores, scored.threshold)

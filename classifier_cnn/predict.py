@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
     for model in filter(None, (arguments.model, arguments.detector)):
-        check_models([model])  # one by one, because one file can contain both models
+        check_models([model])  # separate calls, because both models may be in the same file
     check_files(arguments.sources, folders=True)
     with quiet_stderr():
         from classifier_cnn.predicting import predict_with

@@ -63,7 +63,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
         threshold: the decision threshold; origin: a text that says where the threshold comes from.
 
     Raises:
-        UserError: files cannot be read or scored together, or the model is for different patches.
+        UserError: files cannot be read or scored together, or the model expects other patches.
     """
     patches, files = read_files(arguments.files, "classification")
     predict = load_predictor(model_file, patches.X.shape[1:], outputs=1)

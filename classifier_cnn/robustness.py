@@ -1,4 +1,4 @@
-"""Computes the classifier's metrics for the robustness sheet (common/runs/corruptions.py): recall, false positives."""
+"""Computes the classifier's metrics for the robustness sheet (common/runs/corruptions.py)."""
 
 from collections.abc import Callable
 from pathlib import Path

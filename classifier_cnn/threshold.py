@@ -21,32 +21,33 @@ class Threshold:
     recall: float | None  # None without positives
     guaranteed: bool  # whether the true rate is at most max_fpr with this confidence
     false_positive_bound: float | None  # upper bound of the true rate with this confidence; None without a confidence
-    negatives_missing: int | None  # number missing for the guarantee; None if no number is enough
+    negatives_missing: int | None  # how many more negatives the guarantee needs; None if it is impossible
     promise: str  # describes the guarantee, or says why there is none
     warning: str | None = None  # why the threshold should not be trusted
-    by_side: list[dict] | None = None  # a threshold for each of SIDE_CLASSES, far to near, if all can be guaranteed
+    by_side: list[dict] | None = None  # a threshold for each of SIDE_CLASSES, from far to near, if all have a guarantee
     sides: str = ""  # describes the thresholds in `by_side`, or says why there is only one threshold
 
 
 def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=None) -> Threshold:
-    """Returns the threshold with the highest recall whose rate on new patches is <= `max_fpr` with this confidence.
+    """Of the thresholds that keep `max_fpr` on new patches with this confidence, returns the one with most recall.
 
-    The k-th highest score of the negatives is an order statistic: how often the rate above it exceeds a limit on new
-    patches follows only from the binomial distribution, for any scores (Tong, Feng & Li, Neyman-Pearson classification
-    algorithms and NP receiver operating characteristics, Science Advances 2018). Ties make it less frequent. If there
-    are too few negatives for a guarantee, or `confidence` is 0, the rate on these patches is <= `max_fpr`.
+    The k-th highest score of the negatives is an order statistic: the probability that its false positive rate on new
+    patches exceeds a limit follows from the binomial distribution alone, whatever the scores are (Tong, Feng & Li,
+    Neyman-Pearson classification algorithms and NP receiver operating characteristics, Science Advances 2018). Ties
+    make this probability smaller. If there are too few negatives for a guarantee, or `confidence` is 0, the rate on
+    these patches is <= `max_fpr`.
 
-    Of the thresholds that find the same balls, the one with the fewest false positives is chosen, because the lowest
-    allowed threshold would be among saturated scores near 0 if the classes are well separated. It is midway between the
-    lowest detected score and the next lower score, so that rounding in another runtime changes no decision.
+    Of the thresholds that find the same balls, the one with the fewest false positives is chosen. The lowest allowed
+    threshold would be among saturated scores near 0 if the classes are well separated. The chosen threshold is midway
+    between the lowest detected score and the next lower score, so that rounding in another runtime changes no decision.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
         scores: [n] in 0..1.
         max_fpr: at least 0 and below 1.
         confidence: at least 0 and below 1; 0 means no guarantee.
-        side: float [n], side of the patch in pixels of the camera picture, NaN if unknown; or None. It affects only
-            `by_side` and `sides`; the chosen threshold is one number for all patches.
+        side: float [n], side of the patch in pixels of the camera picture, NaN if unknown; or None. The side affects
+            only `by_side` and `sides`; the chosen threshold is one number for all patches.
 
     Raises:
         ValueError: no metric can be computed from the labels or scores, or a rate or confidence is out of range.
@@ -74,7 +75,7 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
     if points.positives:  # scores below the lowest detected ball would add only false positives
         hits = np.append(0, points.true_positives[:kept])
         kept = int(np.searchsorted(hits, hits[-1]))
-    # There is always a next lower score, because detecting everything is a rate of 1, above any limit.
+    # There is always a next lower score, because detecting everything gives a rate of 1, above any limit.
     value = _between(points.scores[kept], points.scores[kept - 1] if kept else None)
     rate = float(points.false_positives[kept - 1] / points.negatives) if kept else 0.0
     recall = float(hits[kept] / points.positives) if points.positives else None
@@ -109,15 +110,15 @@ def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[l
 def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -> tuple[int, bool]:
     """Returns how many of `negatives` patches may be detected, and whether this guarantees the limit.
 
-    It is the largest number with P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence. If there is no such
-    number, or the confidence is 0, it is the largest number whose rate on these patches is <= max_fpr.
+    This number is the largest one with P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence. If there is no
+    such number, or the confidence is 0, it is the largest number whose rate on these patches is <= max_fpr.
     """
     empirical = int(max_fpr * negatives) + 1
     empirical -= empirical > max_fpr * negatives * (1 + 1e-12)  # 0.29 * 100 is 28.999...
     if not confidence:
         return empirical, False
     allowed = int(binom.ppf(1 - confidence, negatives, max_fpr)) if negatives else -1
-    allowed -= binom.cdf(allowed, negatives, max_fpr) > 1 - confidence  # ppf is the first number that reaches it
+    allowed -= binom.cdf(allowed, negatives, max_fpr) > 1 - confidence  # ppf is one too high
     return (min(allowed, empirical), True) if allowed >= 0 else (empirical, False)
 
 
@@ -146,8 +147,8 @@ def _promise(max_fpr: float, confidence: float, promised: bool, bound: float | N
 
 
 def _between(below: float, above: float | None) -> float:
-    """Returns the float32 value midway between two scores, never `below` itself."""
-    if above is None:  # no score may pass; above 1 only if a score of 1 must not pass
+    """Returns the float32 value midway between two scores; it is never equal to `below`."""
+    if above is None:  # nothing may be detected, so the value is above 1 if a patch has the score 1
         above = 1.0 if below < 1 else np.nextafter(np.float32(1), np.float32(2))
     middle = np.float32((float(below) + float(above)) / 2)
     return float(middle if middle > below else above)

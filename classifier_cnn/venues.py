@@ -1,4 +1,4 @@
-"""Leaves out one venue at a time and scores a model there that was trained on the others, as in a new hall.
+"""For each venue, trains a model on all other venues and scores the model on this venue, as in a new hall.
 
 python3 venues.py --dataset STEM                          recordings whose names differ only in the number are one venue
 python3 venues.py --dataset STEM --group '^(top|bottom)'  the first group of a regular expression names the venue

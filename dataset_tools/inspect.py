@@ -47,7 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit status: 0, or 2 if a file is not a patch file (others are described)."""
+    """Runs the command line; returns the exit status: 0, or 2 if a file is not a patch file."""
     arguments = parse_args(argv)
     from dataset_tools.inspection.describe import describe_all  # late, because --help and typos need no NumPy
 

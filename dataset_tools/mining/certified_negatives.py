@@ -21,7 +21,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Record | Skipped]:
-    """Yields annotated pictures in which every ball has a box, and pictures without a ball according to the user.
+    """Yields annotated pictures in which every ball has a box, and pictures that show no ball according to the user.
 
     Raises:
         UserError: a source cannot be read.
@@ -61,7 +61,7 @@ def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
     groups: dict[tuple[str, str], list[Choice]] = {}
     for alarm in alarms:
         left, top, right, bottom = alarm.box
-        if right - left == bottom - top:  # otherwise its border is cut off at the picture's edge
+        if right - left == bottom - top:  # otherwise the picture's edge cuts off a part of the patch
             groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
     try:
         with working_folder(root, ".mine-") as folder:
@@ -90,5 +90,5 @@ def _png(alarm: Choice) -> bytes:
     place = {"p_min_x": left, "p_min_y": top, "p_max_x": right, "p_max_y": bottom, "side": right - left}
     text = {"CameraID": int(record.camera == "bottom"), "ball_intersect": 0.0} | place
     text["picture"] = record.picture.name if record.place is None else record.name
-    text["recording"] = file_name(record.recording)  # as `cut` names its archive
+    text["recording"] = file_name(record.recording)  # the name that `cut` gives to an archive
     return encode_png.encode(pixels.reshape(len(pixels), -1), text)

@@ -1,4 +1,4 @@
-"""Ranks candidates for labelling: least sure first, few from one second of a log, and no two that are alike."""
+"""Ranks candidates for labelling, the least certain first, with few from each second and no two similar ones."""
 
 import re
 from collections import Counter
@@ -35,12 +35,18 @@ class Choice(NamedTuple):
 
 
 def nearest_to_half(scores: np.ndarray) -> np.ndarray:
-    """Returns 1 for a score of 0.5 and 0 for a score of 0 or 1: [n], from the first model's scores in [n, models]."""
+    """Returns how uncertain the first model is: [n], from scores [n, models].
+
+    The result is 1 for a score of 0.5, and 0 for a score of 0 or 1.
+    """
     return 1 - 2 * np.abs(scores[:, 0] - 0.5)
 
 
 def disagreement(scores: np.ndarray) -> np.ndarray:
-    """Returns 0 if all models, or all views of a patch, give the same score, at most 1: [n], from [n, models]."""
+    """Returns how much the models, or the views of a patch, disagree: [n], from scores [n, models].
+
+    The result is 0 if all scores of a patch are equal, and at most 1.
+    """
     return 2 * scores.std(axis=1)
 
 
@@ -104,8 +110,8 @@ class Pool:
     def _second(self, choice: Choice) -> tuple:
         """Returns the group in which a candidate competes: its camera, recording and second.
 
-        This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch is its own
-        group.
+        This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch forms a group
+        of its own.
         """
         record, number = choice.record, picture_names.number_of(choice.record)
         time = f"{record.name}/{number}"
@@ -117,7 +123,7 @@ class Pool:
 
 
 class Known:
-    """The patches of the training data, and those already chosen."""
+    """The patches of the training data, and the patches already chosen."""
 
     def __init__(self, training: Iterable[Path] = (), progress: Callable[[int], object] = int):
         paths = list(training)
@@ -133,7 +139,10 @@ class Known:
         return len(self._patches["training"])
 
     def like(self, X: np.ndarray) -> str:
-        """Finds a patch similar to X [size, size, channels]: returns `training`, `chosen` or, after adding X, ""."""
+        """Searches for a patch that is similar to X [size, size, channels].
+
+        Returns `training` or `chosen` if there is one. Otherwise, adds X to the chosen patches and returns "".
+        """
         small = hashes.small(X[None])
         look = hashes.look(small)[0]
         for what, patches in self._patches.items():
@@ -147,7 +156,10 @@ class Known:
 
 
 def choose(pool: Pool, known: Known, most: int) -> tuple[list[Choice], str]:
-    """Returns the first `most` candidates that are similar to no other or training patch, and what was left out."""
+    """Returns the first `most` candidates that resemble neither a training patch nor each other.
+
+    Also returns a text that says how many candidates were left out, and why.
+    """
     chosen, left_out = [], Counter()
     for choice in pool.ranked():
         if len(chosen) == most:

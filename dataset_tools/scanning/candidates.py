@@ -1,7 +1,7 @@
 """Finds where in a picture a ball may be: squares that differ from their surroundings, in all requested sizes.
 
-The sum over a square of any size takes four look-ups in an integral image (Crow 1984), so most of a picture is rejected
-without cutting it out.
+The sum over a square of any size takes four look-ups in an integral image (Crow 1984), so most parts of a picture are
+rejected before they are cut out.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from dataset_tools.cutting.place_patches import CONTRAST_MIN, SIDE_MIN
 RATIO = 1.25  # ratio of successive radii; a square fits balls with 0.9 to 1.12 times its radius
 STEP = 0.15  # distance between neighbouring squares, as a fraction of their side
 INNER = 0.8  # side of the inner square in ball diameters; 0.71 for the largest square inside a circle
-SIDE_MAX_32 = 256  # pixels; for larger squares, sums of squared values need more than 32 bits
+SIDE_MAX_32 = 256  # pixels; sums of squared values over larger squares need more than 32 bits
 
 
 def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int) -> np.ndarray:
@@ -42,7 +42,7 @@ def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int)
 
 
 def _integral(values: np.ndarray, wide: type) -> np.ndarray:
-    """Returns the sums from the top left corner; sums may overflow, but their differences are still correct."""
+    """Returns an integral image; its sums may overflow, but their differences are still correct."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1), wide)
     np.cumsum(values, axis=0, dtype=wide, out=sums[1:, 1:])
     return np.cumsum(sums, axis=1, dtype=wide, out=sums)

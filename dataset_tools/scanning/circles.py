@@ -1,15 +1,15 @@
-"""Converts the circles of candidates and detectors to pixels, removes overlapping circles, and draws the others."""
+"""Converts the circles of candidates and detectors to pixels, removes overlapping circles, and draws the rest."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-COLOUR = (255, 0, 255)  # does not occur on a field
+COLOUR = (255, 0, 255)  # magenta, which does not occur on a field
 
 
 def in_pixels(boxes: np.ndarray, fractions: np.ndarray) -> np.ndarray:
     """Converts circles from fractions of each box to pixels of the picture: float [n, 3], radius, x and y.
 
-    A network may output a radius below 0, so the radius is at least one pixel.
+    A network may output a radius below 0, so radii below one pixel are replaced by one pixel.
 
     Args:
         boxes: [n, 4], left, top, right, bottom. fractions: [n, 3].

@@ -24,8 +24,9 @@ def save(path: Path, entries: Iterable[Entry], outline: Callable) -> None:
     """Draws the sheet.
 
     Args:
-        entries: in reading order: picture, network input uint8 [size, size, channels], circle and score; the circle is
-            radius, x and y in pixels; for a square, half of its side and its centre.
+        entries: tuples in reading order, each with the picture, the network input uint8 [size, size, channels], the
+            circle and the score. A circle is its radius, x and y in pixels; a square is half of its side, x and y of
+            its centre.
         outline: ImageDraw method that draws the circle or the square.
     """
     entries = list(entries)
@@ -48,7 +49,7 @@ def _cell(record: Record, X: np.ndarray, circle: Sequence[float], outline: Calla
     """Draws a candidate with its surroundings; for a separate patch, the network's input."""
     try:
         image = None if record.patch else picture.read(record)
-    except Refused:  # the file was readable before
+    except Refused:  # the scan could still read the file
         image = None
     if image is None or is_patch(image):
         return Image.fromarray(X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)

@@ -26,7 +26,7 @@ def check_seen(count: int, skips: Skips) -> None:
 
 
 def plan_of(arguments: argparse.Namespace, scorer) -> Plan:
-    """Returns how candidates are found and cut, according to the command line and the model."""
+    """Returns the plan for finding and cutting candidates, from the command line and the model."""
     border = scorer.border if arguments.border is None else arguments.border
     radius = tuple(sorted(arguments.radius))
     return Plan(scorer.size, scorer.channels, scorer.rule, border, radius, arguments.scale, arguments.candidates)
@@ -79,7 +79,8 @@ def balls_of(
     Args:
         answers: [n, 1 or 4], the score, or the score and the circle, of each candidate.
         threshold: scores at or above it count as balls.
-        locate: X -> [n, 3], the circle in fractions of the patch; None: the circle in `answers` or in the middle.
+        locate: X -> [n, 3], the circle in fractions of the patch. If it is None, the circle comes from `answers` or is
+            in the middle.
         scale: side of a candidate in ball diameters.
 
     Returns:

@@ -24,7 +24,7 @@ ENDINGS = SUFFIXES | HDF5_NAMES | {".log", ".zip"}
 
 
 def frames(sources: Iterable[Path]) -> Iterator[Record | Skipped]:
-    """Yields all pictures of the sources, by source and, within a source, by name; nothing is decoded yet.
+    """Yields all pictures of the sources, ordered by source and then by name; they are not decoded yet.
 
     Every file is read once, even if several sources or links lead to it.
 

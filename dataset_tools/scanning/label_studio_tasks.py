@@ -34,11 +34,12 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
     """Makes a folder for a new project: pictures, tasks.json and labels.xml.
 
     Yields a function (record, image, circles, scores, **data) that adds a picture with its predicted balls: circles
-    [n, 3], radius, x and y in pixels, scores [n]. Label Studio shows `data` beside the picture and `model` as version.
+    [n, 3], radius, x and y in pixels, scores [n]. Label Studio shows `data` beside the picture, and `model` as the
+    version of the model.
     """
     (folder / "pictures").mkdir(parents=True)
     (folder / "labels.xml").write_text(CONFIG, encoding="utf-8")
-    tasks = []  # 1 kB each, little compared with the copies of the pictures on the disk
+    tasks = []  # each takes about 1 kB, much less than the copy of its picture
 
     def add(record: Record, image: Image.Image, circles, scores, **data: str) -> None:
         address = f"{LOCAL_FILES}pictures/{_save_picture(record, image, folder / 'pictures')}"

@@ -30,7 +30,7 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, Path]]:
     """
     place = new_folder(wanted)
     try:
-        with working_folder(wanted.parent, f".{wanted.name[:40]}-") as hidden:  # also deletes those of killed runs
+        with working_folder(wanted.parent, f".{wanted.name[:40]}-") as hidden:  # deletes those of killed runs, too
             (folder := hidden / "folder").mkdir()
             yield folder, place
             folder.replace(place)
@@ -44,7 +44,8 @@ def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn:
 
     Args:
         about: entries of the JSON file. balls: per picture, the candidates and the result of `find_balls.balls_of`.
-        total: maximum number of pictures. drawn: how many to draw, evenly spread. tasks: write Label Studio tasks too.
+        total: maximum number of pictures. drawn: how many to draw, evenly spread. tasks: whether to write Label Studio
+            tasks, too.
 
     Returns:
         `about` with the numbers of pictures, patches, candidates and balls.

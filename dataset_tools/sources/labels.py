@@ -22,7 +22,10 @@ UNKNOWN = (math.nan, math.nan, math.nan)
 
 
 class Refused(Exception):
-    """Raised if a patch is skipped; the text is the reason, the same for all patches with the same fault."""
+    """Raised if a patch is skipped.
+
+    The text is the reason, which is the same for all patches with the same fault.
+    """
 
 
 class Facts(NamedTuple):
@@ -45,7 +48,7 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
         border: border of all patches of this root in pixels, from the root's name; 0 means none.
 
     Raises:
-        Refused: there is no label, the picture is not a patch, or a value is not a number or not an overlap.
+        Refused: there is no label, the picture is not a patch, or a value is not a number or is out of range.
     """
     if width >= CAMERA_PICTURE_MIN and 3 * width == 4 * height:
         raise Refused("a whole camera picture, not a patch")

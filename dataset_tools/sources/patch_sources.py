@@ -24,16 +24,17 @@ from dataset_tools.sources.zip_members import FAULTS, Member, members, read_file
 ORIGINS = NAOTH, DEVILS, TK03 = ("naoth", "devils", "tk03")
 CAMERAS = ("top", "bottom")
 CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
-RECORDING_MAX = 150  # characters of a recording's name
+RECORDING_MAX = 150  # maximum number of characters in a recording's name
 CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", "negative", "negatives"}
 
 
 class Patch(NamedTuple):
     """One patch.
 
-    ready: whether the patch was subsampled before it was saved; if it has the network's size, it is used unchanged.
-    side: pixels of the patch in the camera picture, NaN if unknown.
-    source: origin or camera, archive and member; unique, and independent of where the sources are.
+    ready: whether the patch was subsampled before it was saved; if such a patch has the network's size, it is used
+    unchanged.
+    side: side of the patch in pixels of the camera picture, NaN if unknown.
+    source: origin or camera, archive and member; it is unique and does not depend on the folder of the sources.
     """
 
     rgbx: np.ndarray  # uint32 [height, width], see dataset_tools.building.sample_pixels
@@ -121,7 +122,10 @@ def devils_chunks(path: Path) -> Iterator[Chunk]:
 
 
 def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
-    """Divides a source into chunks. If `whole`, a source that cannot be read is an error; otherwise it is skipped."""
+    """Divides a source into chunks.
+
+    If `whole` is true, a source that cannot be read is an error; otherwise, the source is skipped.
+    """
     try:
         found = _files(chunk.path) if chunk.path.is_dir() else members(chunk.path)
     except (UserError, OSError):
@@ -204,7 +208,7 @@ def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:
     ready = "subsampled" in text
     side = labels.number(text, "side") if "side" in text else math.nan if ready else width
     source = f"{chunk.camera}/{chunk.recording}/{name}"
-    told = text.get("recording")  # if the archive has another name than the patch's recording
+    told = text.get("recording")  # needed if the archive is not named after the recording
     named = isinstance(told, str) and told.isprintable() and 0 < len(told) <= RECORDING_MAX
     return Patch(rgbx, facts, chunk.camera, told if named else chunk.recording, NAOTH, ready, side, source)
 

@@ -1,4 +1,4 @@
-"""Decodes PNG patches and their text chunks: nearly all with only Pillow's decoder, others with its PNG reader."""
+"""Decodes PNG patches and their text chunks: most with Pillow's decoder alone, the others with Pillow's PNG reader."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 from dataset_tools.sources.labels import Refused
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIDE_LIMIT = 1024  # pixels; the camera image is 640 wide
+SIDE_LIMIT = 1024  # pixels; the camera image is 640 pixels wide
 CHUNK_START = struct.Struct(">L4s")  # length of the content, kind; after the content: CRC-32 of kind and content
 CHUNK_END = struct.Struct(">L")
 HEADER = struct.Struct(">LL5s")  # width, height; bits, colour type, compression, filters, interlacing

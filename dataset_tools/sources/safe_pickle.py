@@ -31,7 +31,7 @@ ALLOWED = re.compile(
 
 
 class _Type:
-    """Replaces a pickled np.dtype: holds its name, and the byte order that the pickle sets as its state."""
+    """Replaces a pickled np.dtype: keeps the name of the type, and the byte order that the pickle sets."""
 
     def __init__(self, name: object, *_):
         if not TYPE_NAME.fullmatch(str(name)):
@@ -44,7 +44,7 @@ class _Type:
 
 
 class _Array:
-    """Replaces a pickled np.ndarray; the pickle sets its content as its state."""
+    """Replaces a pickled np.ndarray; the pickle sets the content of the array."""
 
     value = np.empty(0)
 
@@ -77,7 +77,7 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
 
 
 class _DataUnpickler(pickle.Unpickler):
-    """Limits the bytes that are copied to `room`, because a pickle can copy the same text any number of times."""
+    """Limits the number of copied bytes to `room`, because a pickle can copy the same text any number of times."""
 
     def __init__(self, stream: io.BytesIO, room: int):
         super().__init__(stream)
@@ -98,7 +98,7 @@ class _DataUnpickler(pickle.Unpickler):
 
 
 def _check(content: io.BytesIO, size: int, path: Path) -> None:
-    """Checks that every instruction is allowed and complete, and that there is memory for all of them.
+    """Checks that every instruction is allowed and complete, and that the memory suffices for all of them.
 
     Raises:
         UserError: the instructions need more memory than is free.

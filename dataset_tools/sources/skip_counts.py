@@ -5,11 +5,11 @@ from collections import Counter
 from common.cli.printable import LIMIT, printable
 from dataset_tools.sources.patch_sources import Skipped
 
-EXAMPLES = 3  # names kept for each reason
+EXAMPLES = 3  # maximum number of names kept for each reason
 
 
 class Skips:
-    """Counts skipped items by (origin, reason), with some examples; the origin is empty if there is only one."""
+    """Counts skipped items by (origin, reason), with some examples; the origin is empty if there is only one source."""
 
     def __init__(self):
         self.counts: Counter[tuple[str, str]] = Counter()

@@ -13,11 +13,11 @@ from common.errors import UserError
 from dataset_tools.sources.labels import Refused
 
 MEMBER_LIMIT_BYTES = 4 << 20  # a patch has a few kB
-DIRECTORY_LIMIT_BYTES = 128 << 20  # about a million members; each takes about 600 bytes of memory
+DIRECTORY_LIMIT_BYTES = 128 << 20  # enough for about a million members, each of which takes about 600 bytes of memory
 # zipfile raises all of these for damaged files, in addition to its own exception.
 FAULTS = (zipfile.BadZipFile, OSError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError)
 FAULTS += (struct.error,)
-LOCAL_HEADER = 30  # bytes before the name and the extra field
+LOCAL_HEADER = 30  # bytes of a member's header before its name and its extra field
 EXTRA_GUESS = 64  # bytes read ahead for the extra field, so that one read is nearly always enough
 
 

@@ -28,9 +28,9 @@ def grains() -> np.ndarray:
 def halls(colours: int) -> np.ndarray:
     """Returns periodic pictures of crowded halls, linear light, float32 [HALLS, colours, side, side].
 
-    One colour means luminance. Upright boxes, rounded objects and people of all sizes hide each other: occlusion with
-    power-law sizes gives the statistics of natural pictures (Lee, Mumford, Huang 2001, "Occlusion models for natural
-    images", IJCV 41).
+    If there is only one colour, it is the luminance. Upright boxes, rounded objects and people of all sizes hide each
+    other: occlusion with power-law sizes gives the statistics of natural pictures (Lee, Mumford, Huang 2001, "Occlusion
+    models for natural images", IJCV 41).
     """
     rng = np.random.default_rng(64)
     maps = np.empty((HALLS, HALL_SIDE, HALL_SIDE, 3), np.float32)
@@ -109,11 +109,12 @@ def paint_hall(rng: np.random.Generator, image: np.ndarray, edge: np.ndarray, ti
 
     Args:
         image: float32 [n, colours, side, side].
-        edge: the edge's y at the left of the patch, in patch widths from the top [n]; from 2 on, no field is visible.
+        edge: the edge's y at the left of the patch, in patch widths from the top [n]; if it is 2 or more, no field is
+            visible.
         tilt: slope of the edge [n].
     """
     n, colours = image.shape[:2]
-    scale = np.exp(rng.uniform(np.log(30), np.log(160), (n, 1)))  # texels per patch width: more for a distant hall
+    scale = np.exp(rng.uniform(np.log(30), np.log(160), (n, 1)))  # texels per patch width; a distant hall has more
     across = canvas.coordinate * scale * rng.choice([-1, 1], (n, 1)) + rng.uniform(0, HALL_SIDE, (n, 1))
     down = canvas.coordinate * scale + rng.uniform(0, HALL_SIDE, (n, 1))
     across, down = across.astype(np.int32) % HALL_SIDE, down.astype(np.int32) % HALL_SIDE

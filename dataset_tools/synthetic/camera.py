@@ -1,7 +1,8 @@
 """Simulates the camera: converts linear light on a canvas to the bytes of a patch, sampled as on the robot.
 
 Focus blur, motion blur, the pixel's area and the camera's sharpening are all linear, so they can be combined into one
-product in the Fourier domain. The few pixels that the robot reads are computed exactly from it, without a full image.
+product in the Fourier domain. The few pixels that the robot reads are computed exactly from this product, without a
+full image.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Renders the synthetic dataset, balls and other objects, for both tasks.
 
-`synthetic_files` renders on first use, deterministically from a seed, and caches the files in the project's own format:
-random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,
+`synthetic_files` renders the files on first use, deterministically from a seed, and caches them in the project's own
+format: random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,
 surroundings.py, bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this
-renderer. A classifier trained on this dataset was also tested on these patches, so its result is not a blind test.
+renderer. A classifier trained on this dataset was also tested on those real patches, so its result is not a blind test.
 Nothing is copied from pictures: all content is computed from formulas and ranges of numbers.
 """
 
@@ -22,7 +22,7 @@ from dataset_tools.synthetic.scene import render_recording
 VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that files are rendered again
 SEED = 2024
 SPLITS = ("train", "validation", "test")
-WORKERS = 2  # threads; the number does not affect the files
+WORKERS = 2  # number of threads, which does not affect the content of the files
 PER_RECORDING = 200  # patches per recording; the last recording of a split may have fewer
 COUNTS = {  # patches per split; a detection file contains only balls
     "classification": {"train": 24_000, "validation": 4_000, "test": 4_000},

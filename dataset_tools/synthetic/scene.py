@@ -31,8 +31,8 @@ THINGS = (
 def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
     """Draws the balls' positions in candidate patches: [radius, center_x, center_y] in fractions, float32 [n, 3].
 
-    The robot's search for candidates is rough: the candidate's centre is mostly near the ball's, sometimes far away. At
-    least half of each ball's disc is inside the patch.
+    The robot's search for candidates is rough: the candidate's centre is usually near the ball's centre, but sometimes
+    far away. At least half of each ball's disc is inside the patch.
     """
     ring, turn = np.sqrt((np.arange(64) + 0.5) / 64), np.arange(64) * 2.39996  # 64 points spread evenly over a disc
     out = np.empty((0, 3))
@@ -48,7 +48,9 @@ def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray, canvas: Canvas) -> None:
-    """Paints, in place, lines and shadows on the field, the hall or a wall beyond it, and objects there.
+    """Paints the background of the patches, in place.
+
+    The background is the field with lines and shadows, the hall or a wall beyond the field, and objects there.
 
     clutter: probability that no part of the field is visible [n].
     """
@@ -170,7 +172,7 @@ def _beside(rng: np.random.Generator, n: int, target: np.ndarray, p: float, gap:
 
 
 def _with_luma(table: np.ndarray, colours: int) -> np.ndarray:
-    """Returns the table unchanged for RGB; for one colour, replaces the first component by the luminance."""
+    """Returns the table unchanged for RGB; for one colour channel, replaces the first component by the luminance."""
     if colours == 1:
         table["colour"][..., 0] = table["colour"] @ LUMA
     return table

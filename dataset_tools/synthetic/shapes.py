@@ -91,7 +91,7 @@ def paint(image: np.ndarray, table: np.ndarray, canvas: Canvas) -> None:
     """Paints a table of shapes over images, in place.
 
     Args:
-        image: float32 [n, colours, side, side], linear light; one colour means luminance.
+        image: float32 [n, colours, side, side], linear light; if there is only one colour, it is the luminance.
         table: SHAPE [n, K], painted in the order of the second axis.
     """
     for layer in table.T:
