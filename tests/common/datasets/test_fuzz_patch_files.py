@@ -65,7 +65,7 @@ def write_bases(folder: Path) -> None:
 
 
 def fuzz(folder: Path, seed: int, count: int) -> tuple[str, int]:
-    """Returns the numbers of files that were read and refused and the peak memory in kB, as text."""
+    """Returns the program's output (how many files were read and how many refused) and its peak memory in kB."""
     write_bases(folder)
     command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, str(ROOT), str(folder), str(seed), str(count)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=850)

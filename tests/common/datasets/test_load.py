@@ -1,4 +1,4 @@
-"""A run loads its three splits. If that fails, one line says why."""
+"""A run loads its three splits. If that fails, a one-line error says why."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files that are not patch files are refused in one line that says why. Unusual but valid files are read."""
+"""Files that are not patch files are refused with a one-line error. Unusual but valid files are read."""
 
 import subprocess
 import sys

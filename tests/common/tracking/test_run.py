@@ -31,7 +31,7 @@ def test_a_folder_holds_one_run(tmp_path, no_mirror):
 
 
 def test_a_run_that_cannot_be_written_is_not_resumed(tmp_path, no_mirror):
-    """The test creates a folder in place of the lock file, because root may write to any user's folder."""
+    """A folder replaces the lock file, because without write permission, root could still write the lock file."""
     begin(tmp_path).finish("KILLED")
     lock = tmp_path / "tracking" / "alive.lock"
     lock.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def test_every_name_becomes_one_that_mlflow_accepts(name):
     for validate in (_validate_metric_name, _validate_param_name, _validate_tag_name):
         validate(key)
     assert len(key) <= KEY_LENGTH
-    assert re.fullmatch(r"[A-Za-z0-9_.\- /]+", key)  # 2.14 does not accept a colon
+    assert re.fullmatch(r"[A-Za-z0-9_.\- /]+", key)  # MLflow 2.14 does not accept a colon
 
 
 @given(TEXT, TEXT)

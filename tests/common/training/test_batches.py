@@ -64,7 +64,7 @@ def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
     recordings = {row.tobytes(): name for row, name in zip(patches.X[:], patches.recording, strict=True)}
     (blocks,) = epochs(StoredData(patches, 32), 32, [0])
     seen = {recordings[row.tobytes()] for row in blocks[0][0][blocks[0][2][:32]]}
-    assert len(seen) >= 4  # of 10 recordings; reading the file in order would give only 1
+    assert len(seen) >= 4  # there are 10 recordings; in the file's order, a batch would contain only 1
 
 
 def test_one_block_trains_as_memory_does(files):

@@ -41,7 +41,10 @@ def shown(monkeypatch):
 
 @pytest.fixture
 def driver_library(tmp_path):
-    """Returns a function that compiles a fake driver from its CUDA version (as drivers encode it) and cuInit status."""
+    """Returns a function that compiles a fake driver.
+
+    Its arguments are the CUDA version, encoded as drivers do, and the status that cuInit returns.
+    """
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("there is no C compiler here")

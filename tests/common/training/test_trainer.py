@@ -186,7 +186,7 @@ def test_every_patch_is_seen_in_an_epoch(n, batch_size):
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_optimizer_is_keras_adamw(patches, xla):
-    """The same gradients give the same weights and moments in the same order; biases and normalisation do not decay."""
+    """The same gradients give the same weights and moments. Weight decay leaves out biases and normalisation layers."""
     run, plain = trainer(patches, weight_decay=0.5), small_model()
     plain.set_weights(run.model.get_weights())
     expected = keras_optimizer(plain, run)

@@ -55,7 +55,7 @@ def test_robot_and_penalty_overlaps_are_written(tmp_path, pictures):
             if f"{kind}_intersect" in text:
                 assert f"{kind}_center_x" in text
                 found.append(number(text, f"{kind}_intersect"))
-    # A fraction of the patch. It cannot be 1, because a patch that shows only the drawn robot would be flat.
+    # The fraction of the patch that shows the robot. It cannot be 1: a patch with nothing but the robot would be flat.
     assert max(shares["robot"]) > 0.8
     assert max(shares["penalty"]) > 0.9  # fraction of the penalty mark that is inside the patch
 

@@ -8,7 +8,7 @@ from dataset_tools.scanning.scan import Found
 
 
 def patch(seed, size=16):
-    """Makes a smooth patch. Patches of other seeds look different; a slightly brighter copy looks the same."""
+    """Makes a smooth patch. Patches with different seeds look different; a slightly brighter copy looks the same."""
     coarse = np.random.default_rng(seed).integers(30, 220, (5, 5), np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC))[..., None]
 

@@ -1,4 +1,4 @@
-"""The candidates that a model is least sure of come first. Few are from the same second, and all look different."""
+"""The candidates that a model is least sure of come first. Few of them share a second, and all look different."""
 
 import numpy as np
 import pytest

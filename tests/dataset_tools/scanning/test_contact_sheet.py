@@ -21,7 +21,7 @@ def cell(sheet, number):
 
 
 def patches(count):
-    """Makes uniform patches with the record of a patch file; each patch is brighter than the one before."""
+    """Makes uniform patches, as if read from a patch file; each patch is brighter than the previous patch."""
     record = Record("p.h5", (), False, recording="\x1b[31m" + "x" * 100, patch="rows")
     return [(record, np.full((16, 16, 1), number, np.uint8), (5, 8, 8), 0.5) for number in range(count)]
 

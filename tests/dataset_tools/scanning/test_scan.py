@@ -53,7 +53,7 @@ def test_every_picture_has_the_outputs_of_its_candidates(game, monkeypatch, batc
         assert found.size == (320, 240)
     assert sum(batches) == 5 * PLAN.most
     assert len(batches) == (1 if batch == 4096 else 2)
-    # A batch may exceed the limit, but by fewer candidates than one task of four pictures has.
+    # A batch may exceed the limit, but by less than the number of candidates in one task (four pictures).
     assert max(batches) < batch + 4 * PLAN.most
 
 

@@ -70,5 +70,5 @@ def test_a_hall_covers_what_is_above_the_edge(white_halls, colours):
         brightness.append(
             [set(picture[hall].round(4).tolist()) for picture, hall in zip(image, above > 1 / 32, strict=True)]
         )
-    assert brightness[0] == brightness[1]  # nothing shows through the hall
+    assert brightness[0] == brightness[1]  # the hall hides what is behind it
     assert [len(values) for values in brightness[0]] == [0, 1, 1, 1, 1]
