@@ -20,7 +20,8 @@ def make_augmentation(seed: int, light: float = 1.0) -> Callable:
             to 30 %, and the tone by up to 0.3.
 
     Returns:
-        A function (x float32 [n, h, w, c] in 0..255, y [n], seed int32 [2]) -> (x, y); each patch gets its own changes.
+        A function (x float32 [n, h, w, c] in 0..255, y [n], seed int32 [2]) -> (x, y); each patch is changed
+        differently.
     """
     pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 

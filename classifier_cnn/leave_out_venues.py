@@ -109,7 +109,7 @@ def _left_out(options: Options, rest, there) -> dict:
 
 
 def table(rows: list[dict], max_fpr: float) -> str:
-    """Makes a table with one line per venue, in the order of the rows."""
+    """Makes a table with one line per venue, in the same order as the rows."""
     titles = (f"recall at {max_fpr * 100:.4g} %", "recall at threshold", "false positives there")
     keys = ("recall_at_limit", "recall", "false_positive_rate")
     lines = [f"{'patches':>8}{'balls':>7}" + "".join(f"{title:>25}" for title in titles) + "  left out"]

@@ -53,7 +53,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """Returns a new network with the mean of the training data, or the network of --init, and the updated options."""
+    """Returns the network and the updated options; the network is new, or the one that --init names."""
     X = splits.train.X
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:

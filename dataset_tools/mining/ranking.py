@@ -16,7 +16,7 @@ from dataset_tools.leaks.duplicates import CORRELATION_MIN, NEAR_BITS, correlati
 from dataset_tools.scanning.circles import in_the_middle, merge_circles
 from dataset_tools.scanning.scan import Found
 
-POOL_MAX = 20_000  # candidates in memory, about 1 kB each; if there are more, the less interesting half is dropped
+POOL_MAX = 20_000  # candidates kept in memory, about 1 kB each; beyond that, the less interesting half is dropped
 BLOCK = 8192  # training patches hashed at a time
 OF_A_FILM = re.compile(r"-\d+$")  # matches the same names as `picture_names.recording_of`
 

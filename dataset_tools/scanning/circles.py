@@ -25,7 +25,7 @@ def in_the_middle(boxes: np.ndarray, scale: float) -> np.ndarray:
 
 
 def merge_circles(circles: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Removes the circles that overlap a better circle; returns the indices of the others, the best first.
+    """Removes the circles that overlap a better circle; returns the indices of the remaining ones, best first.
 
     Two circles overlap if the centre of one is inside the other (greedy non-maximum suppression).
     """

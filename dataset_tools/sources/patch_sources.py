@@ -23,7 +23,7 @@ from dataset_tools.sources.zip_members import FAULTS, Member, members, read_file
 
 ORIGINS = NAOTH, DEVILS, TK03 = ("naoth", "devils", "tk03")
 CAMERAS = ("top", "bottom")
-CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
+CHUNK_PATCHES = 1024  # patches per chunk; fixed, so that results do not depend on the number of processes
 RECORDING_MAX = 150  # maximum number of characters in a recording's name
 CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", "negative", "negatives"}
 
@@ -105,7 +105,7 @@ def size_of(root: Path) -> int:
 
 
 def _size(path: Path) -> int:
-    """Returns a file's size in bytes; 0 if it is not regular or not accessible, because the reader then skips it."""
+    """Returns a file's size in bytes, or 0 if the reader skips the file because it is not regular or not accessible."""
     try:
         return path.stat().st_size if path.is_file() else 0
     except OSError:

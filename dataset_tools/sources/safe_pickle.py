@@ -21,7 +21,7 @@ from common.datasets.hdf5_column import check_room
 from common.errors import UserError
 
 TYPE_NAME = re.compile(r"[<>|=]?[biufSU]\d+")  # booleans, numbers and strings; no objects, no structures
-INSTRUCTION_BYTES = 250  # maximum memory of an instruction without content, such as an empty list or a memo entry
+INSTRUCTION_BYTES = 250  # maximum memory for an instruction without content, such as an empty list or a memo entry
 # Dictionaries and sets are not allowed: with colliding hashes, building them could take forever.
 ALLOWED = re.compile(
     "PROTO|FRAME|STOP|MARK|MEMOIZE|((LONG_)?BIN)?(PUT|GET)|(STACK_)?GLOBAL|REDUCE|BUILD|NONE|NEWTRUE|NEWFALSE|INT|"

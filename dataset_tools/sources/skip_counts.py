@@ -1,4 +1,4 @@
-"""Counts the patches and files of a source that were skipped, with the reasons."""
+"""Counts the skipped patches and files of a source, with the reasons."""
 
 from collections import Counter
 
