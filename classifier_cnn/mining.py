@@ -135,7 +135,7 @@ def training_files(run: Path) -> list[Path]:
         options = from_json(Options, read_config(run)["options"])
         return list(resolve("classification", replace(options, offline=True), _rendered).files["train"])
     except UserError:
-        text = "note: patches like the training patches may be chosen: no files of them are here; see --training."
+        text = "note: the training files are not on this machine, so similar patches may be chosen; see --training."
         print(text, file=sys.stderr)
         return []
 

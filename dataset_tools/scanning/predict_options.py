@@ -54,7 +54,7 @@ def prediction_parser(description: str) -> Parser:
     text = "scores at or above this count as balls (default: the classifier's own threshold)"
     add("--threshold", type=threshold_value, metavar="X", help=text)
     add("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("predict-NAME"))
-    text = "maximum number of pictures to draw, evenly spread over all (default: %(default)s)"
+    text = "maximum number of pictures to draw, evenly spread over all pictures (default: %(default)s)"
     add("--max-pictures", type=within(int, 0, 1_000_000), default=PICTURES, metavar="N", help=text)
     text = "also write the drawn pictures as Label Studio tasks, with the detected balls as predictions"
     add("--label-studio", action=argparse.BooleanOptionalAction, default=False, help=text)

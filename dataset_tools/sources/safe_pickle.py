@@ -126,7 +126,7 @@ def load_all(path: Path) -> Iterator[object]:
         if path.exists() and not path.is_file():  # reading a pipe would block
             raise UserError(f"{path}: is not a regular file. Give the path of a pickle.")
         if not (size := path.stat().st_size):
-            raise UserError(f"{path}: is empty. Fetch or make it again.")
+            raise UserError(f"{path}: is empty. Download or create it again.")
         check_room(2 * size, path)
         content = io.BytesIO(path.read_bytes())
         _check(content, size, path)

@@ -57,7 +57,7 @@ def answers_by_fold(patches, folds: int, options: TrainingOptions, training):
         if train.y.ndim == 1 and len(np.unique(train.y)) < 2:
             raise UserError(
                 f"training needs patches with and without a ball. Received: {', '.join(train.files)}, where only one "
-                "class is left without the recordings of a fold. Add files, or choose more --folds."
+                "class is left if the recordings of a fold are left out. Add files, or choose more --folds."
             )
         splits = SimpleNamespace(train=train, validation=None)
         return training.prepare(*training.build(options, splits), splits)[0]
@@ -119,7 +119,7 @@ def write(
     write_rows(folder / "suspects.csv", rows)
     print(title + (f", the first {SHOWN} on the sheet" if len(found) > SHOWN else ""))
     if len(single) < len(found):
-        print(f"note: not in the list, because they are copies of other patches: {len(found) - len(single)}")
+        print(f"note: patches not in the list, because they are copies of other patches: {len(found) - len(single)}")
     path = launch.shortest(folder)
     print(f"Look at {path}/suspects.png, and remove the rows whose label is right from {path}/suspects.csv.")
     added = "this option" if len(uses) == 1 else "one of these options"

@@ -20,7 +20,7 @@ def parse(
     parser, defaults = Parser(description=description), kind()
     add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
     add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) with recordings; used as one set")
-    text = "networks to train, each without some recordings (%(default)s)"
+    text = "number of networks to train, each without some of the recordings (%(default)s)"
     add("--folds", type=int, default=5, metavar="N", help=text)
     add(
         "--filters",

@@ -64,7 +64,7 @@ def synthetic_files(
         )
     counts = dict(counts or COUNTS[task])
     if set(counts) != set(SPLITS) or min(counts.values()) < 2:
-        raise UserError(f"synthetic patches: train, validation and test need at least two each. Received: {counts}.")
+        raise UserError(f"synthetic patches: each split needs at least two patches. Received: {counts}.")
     colour = "y_only" if channels == 1 else "yuv422"
     stem = f"synthetic_v{VERSION}_{task}_{colour}_{size}x{size}_seed{seed}_n{'_'.join(str(counts[s]) for s in SPLITS)}"
     folder = Path(root) / "synthetic" / stem
