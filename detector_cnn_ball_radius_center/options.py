@@ -18,7 +18,7 @@ EPILOG = """examples:
   python3 train.py --data-train a.h5 b.h5 --data-val c.h5
   python3 train.py --resume NAME                      resume a stopped run
 
-Exit status: 0, 2 for bad input, 130 or 143 if stopped (the best model so far is saved and evaluated).
+Exit status: 0 for success, 2 for bad input, 130 or 143 if stopped (the best model so far is saved and evaluated).
 """
 
 

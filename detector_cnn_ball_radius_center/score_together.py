@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help=text)
     text = "detection file of the same family, for the balls"
     parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help=text)
-    text = "decision threshold (default: the classifier's, from model.json)"
+    text = "decision threshold (default: the classifier's threshold, from model.json)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("together-NAME"))
     return parser.parse_args(argv)

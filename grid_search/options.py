@@ -8,14 +8,14 @@ from common.errors import UserError
 
 EPILOG = """All other options are those of train.py, with one value, or with several values to try (an array).
   --filters "4 4 8 8" "8 8 16 16"   two values; a value of several numbers is quoted
-  --augment on off                  tries the switch on and off; --augment or --no-augment: one of the two
+  --augment on off                  tries the switch on and off; --augment or --no-augment sets it for every run
   --epochs 20                       one value: every run gets it
 If an option is given twice, the last one counts. Everything after `--` is passed to every run unchanged.
 
 examples:
   python3 grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
-  bash train_grid.sh --epochs 50 --jobs 8      arrays from the script, everything else from here
-  bash train_grid.sh                           the same command resumes it
+  bash train_grid.sh --epochs 50 --jobs 8      the arrays of the script, with these options added
+  bash train_grid.sh                           starts the grid, or resumes it
   python3 grid_search --report                 the overview of the latest grid, even while it runs
 
 Exit status: 0 if all runs succeeded, 1 if some failed, 2 for bad input, 130 or 143 if stopped.
@@ -37,7 +37,9 @@ class GridOptions:
     module: str | None
     arrays: dict[str, tuple[str, ...]]
     rest: tuple[str, ...]
-    jobs: int | None = option(None, "runs at the same time (default: as many as fit)", "N", low=1, high=10_000)
+    jobs: int | None = option(
+        None, "maximum number of parallel runs (default: as many as fit)", "N", low=1, high=10_000
+    )
     gpus_per_training: float | None = option(
         None, "fraction of a GPU per run (default: 0.25 if there is a GPU)", "X", low=0, high=64
     )

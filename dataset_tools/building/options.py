@@ -31,7 +31,7 @@ EPILOG = """\
 Where the patches come from:
   --naoth ROOT     top/LOG.zip and bottom/LOG.zip (or folders LOG with PNGs) of one patch type and border; or a folder
                    with one such root for each: ROOT/legacy_border0, ROOT/segmentation_border10, ...
-  --devils, --tk03 one file each; without a path, it is downloaded once from the archive to --data-root
+  --devils, --tk03 one file each; without a path, the file is downloaded once from the archive to --data-root
 
 Files written to --output-dir, named as in the dataset archive:
   {task}/.../..._train_...h5, ..._validation_...h5, ..._test_...h5, SHA256SUMS, and
@@ -42,8 +42,8 @@ Examples:
   python3 create_datasets.py --naoth ~/naoth_patches --camera combined top bottom --size 16 32
   python3 create_datasets.py --check-published https://datasets.naoth.de
 
-Exit status: 0 all built (or the same as published), 1 a combination failed, 2 wrong arguments, 130 and
-143 interrupted.
+Exit status: 0 if all combinations were built (or are the same as published), 1 if a combination failed, 2 for bad
+input, 130 or 143 if interrupted.
 """
 
 
@@ -152,14 +152,14 @@ def _parser(task: str) -> Parser:
     add = parser.add_argument_group("sources").add_argument
     add("--naoth", type=Path, metavar="ROOT", help="NaoTH patches, see below")
     if "devils" in ORIGINS[task]:
-        add("--devils", type=Path, metavar="ZIP", help="Nao Devils patches (default: from the archive)")
+        add("--devils", type=Path, metavar="ZIP", help="Nao Devils patches (default: download them)")
     else:
         parser.set_defaults(devils=None)
     add(
         "--tk03",
         type=Path,
         metavar="PICKLE",
-        help="TK03 patches, only for 16x16, Y, combined (default: from the archive)",
+        help="TK03 patches, only for Y-only combined 16x16 families (default: download them)",
     )
     add("--origins", nargs="+", default=ORIGINS[task], metavar="NAME", help="sources to use (default: %(default)s)")
     add("--data-root", type=Path, default=Path("data"), metavar="DIR", help="folder for archive files (default: data)")
@@ -191,9 +191,14 @@ def _parser(task: str) -> Parser:
     add = parser.add_argument_group("output").add_argument
     add("--output-dir", type=output_folder, default="data", metavar="DIR", help="folder for the result (default: data)")
     add(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="number of processes (default: one per core)"
     )
-    add("--check-published", type=checked_url, metavar="URL", help="build nothing; compare with the published families")
+    add(
+        "--check-published",
+        type=checked_url,
+        metavar="URL",
+        help="build nothing; compare --output-dir with the published families",
+    )
     return parser
 
 

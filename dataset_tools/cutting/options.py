@@ -13,7 +13,7 @@ from dataset_tools.annotations.kinds import BALL, KNOWN, PENALTY, ROBOT
 
 EPILOG = """\
 SOURCE is a folder or a file. The format is recognised, or given by --format:
-  yolo              labels/NAME.txt for images/NAME.jpg, or beside it; class names in a yaml file or classes.txt
+  yolo              labels/NAME.txt for images/NAME.jpg, or beside it; class names are in a yaml file or classes.txt
   coco, label-studio, torso   a json or yaml file; the pictures are in its folder or in --pictures
   voc               an XML file for each picture
   naoth-log         game.log, with --annotations FILE (COCO or Label Studio; picture names contain the frame number)
@@ -46,7 +46,7 @@ class Geometry:
     scale: tuple[float, float] = (1.0, 1.7)
     jitter: float = option(
         0.15,
-        "maximum x and y distance from the patch's centre to the ball's, as a fraction of the side (default: 0.15)",
+        "maximum x and y distance between the centres of patch and ball, as a fraction of the side (default: 0.15)",
         "F",
         low=0,
         high=2,
@@ -73,7 +73,7 @@ class Settings:
     geometry: Geometry
     recording: re.Pattern | None = None
     replace: bool = option(False, "overwrite archives that have the same names")
-    format: str | None = option(None, "format of the sources, see below (default: recognised)", "NAME")
+    format: str | None = option(None, "format of the sources, see below (default: recognised automatically)", "NAME")
     annotations: tuple[Path, ...] = option((), "COCO or Label Studio files with boxes for pictures of a log", "FILE")
     pictures: Path | None = option(None, "folder of the pictures (default: the source's folder)", "DIR")
     ball_class: tuple[str, ...] = option((), f"class names to read as ball (default: {_usual(BALL)})", "NAME")

@@ -19,8 +19,8 @@ def parse(
     """
     parser, defaults = Parser(description=description), kind()
     add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
-    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) with recordings; used as one set")
-    text = "number of networks to train, each without some of the recordings (%(default)s)"
+    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) with recordings; several are joined")
+    text = "number of networks, each trained without some of the recordings (default: %(default)s)"
     add("--folds", type=int, default=5, metavar="N", help=text)
     add(
         "--filters",
@@ -28,12 +28,14 @@ def parse(
         nargs="+",
         default=defaults.filters,
         metavar="N",
-        help=f"filters of the convolutions: one number, or four ({shown})",
+        help=f"filters per convolution: one number, or four numbers (default: {shown})",
     )
-    add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
+    add(
+        "--dense", type=int, default=defaults.dense, metavar="N", help="units in the dense layer (default: %(default)s)"
+    )
     add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")
-    add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (%(default)s)")
-    add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (default: %(default)s)")
+    add("--threads", type=int, default=1, metavar="N", help="number of CPU threads (default: %(default)s)")
     add("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("suspects-FILE"))
     arguments = parser.parse_args(argv)
     check_files(arguments.files)
