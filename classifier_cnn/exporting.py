@@ -77,7 +77,7 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         return {name: value for name, value in (kept | {"recall_at_limit": limit}).items() if value is not None}
 
     def choose(y, outputs, before, shipped):
-        """Returns the threshold of a format: the Keras model's threshold, or its own threshold if that is better.
+        """Returns the threshold of a format: the Keras model's threshold, or another threshold if that is better.
 
         The Keras model's threshold is kept if the format keeps the limit with it and finds as many balls as Keras does.
         """

@@ -1,4 +1,4 @@
-"""Leaves out one venue after the other: trains a model without this venue and scores the model on it."""
+"""Trains one model for each venue on the other venues, scores the model on this venue, and writes the results."""
 
 import re
 import tempfile
@@ -81,7 +81,7 @@ def find_venues(labels, recording, pattern: str):
 
 
 def _left_out(options: Options, rest, there) -> dict:
-    """Scores one venue with a model for which training, threshold and epoch depend only on the other venues."""
+    """Trains a model and chooses its threshold and epoch on the other venues, then scores it on this venue."""
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
     splits = SimpleNamespace(train=train, validation=validation)

@@ -187,9 +187,9 @@ def _at_threshold(labels: np.ndarray, found: np.ndarray) -> dict[str, float | No
 def false_positive_interval(labels, scores, threshold: float, recording=None) -> dict[str, float]:
     """Returns the 95 % interval of the false positive rate (`false_positive_rate_low`, `_high`); {} without negatives.
 
-    Two intervals are computed: the exact binomial interval and, because patches of one recording resemble each other, a
-    bootstrap over whole recordings if these are known. The lower of their lower ends and the higher of their upper ends
-    are returned. The interval is not valid for a threshold chosen on these patches.
+    Two intervals are computed: the exact binomial interval and, if the recordings are known, a bootstrap over whole
+    recordings, because patches of one recording resemble each other. The result begins at the lower of both lower ends,
+    and ends at the higher of both upper ends. The interval is not valid for a threshold chosen on these patches.
     """
     labels, scores = checked(labels, scores)
     passed = scores[~labels] >= np.float32(threshold)

@@ -1,4 +1,4 @@
-"""Parses the classifier's command line: its own options, and those of all runs (common/cli/training_options.py)."""
+"""Parses the classifier's command line: its own options, and the common options of all runs."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,7 @@ def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDE
         confidence: confidence of the band in the ROC curve.
 
     Returns:
-        `metrics` (by name, with those of the baselines), `groups` (metrics by file, camera, recording, side,
+        `metrics` (by name, including the metrics of the baselines), `groups` (metrics by file, camera, recording, side,
         brightness), and `notes`, sentences for the model card.
     """
     patches, scores, threshold = scored.patches, scored.scores, scored.threshold
@@ -63,7 +63,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
         threshold: the decision threshold; origin: a text that says where the threshold comes from.
 
     Raises:
-        UserError: files cannot be read or scored together, or the model expects other patches.
+        UserError: files cannot be read or scored together, or the model expects patches of another kind.
     """
     patches, files = read_files(arguments.files, "classification")
     predict = load_predictor(model_file, patches.X.shape[1:], outputs=1)

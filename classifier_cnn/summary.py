@@ -60,5 +60,5 @@ def table(sets: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def group_table(rows: Sequence[Mapping[str, str | float]], shown: int = 12) -> str:
-    """Returns a table of `metrics.evaluate_groups`: of each kind, the `shown` groups that have the most errors."""
+    """Returns a table of groups (see `metrics.evaluate_groups`): the `shown` worst groups of each kind."""
     return tables.group_table(_GROUP_COLUMNS, rows, lambda row: row["false_negatives"] + row["false_positives"], shown)

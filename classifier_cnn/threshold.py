@@ -29,7 +29,7 @@ class Threshold:
 
 
 def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=None) -> Threshold:
-    """Of the thresholds that keep `max_fpr` on new patches with this confidence, returns the one with most recall.
+    """Of the thresholds that keep `max_fpr` on new patches with this confidence, returns the one with the best recall.
 
     The k-th highest score of the negatives is an order statistic: the probability that its false positive rate on new
     patches exceeds a limit follows from the binomial distribution alone, whatever the scores are (Tong, Feng & Li,
@@ -83,7 +83,7 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
 
 
 def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[list[dict] | None, str]:
-    """Returns the thresholds of all side classes, or None if one cannot be guaranteed, and a text that explains why."""
+    """Returns the thresholds of all side classes, or None if one has no guarantee, and a text that explains why."""
     classes, needed = size_class(side), needed_negatives(max_fpr, confidence)
     alone = "One threshold for all sizes: "
     if classes is None:

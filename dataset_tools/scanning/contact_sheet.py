@@ -49,7 +49,7 @@ def _cell(record: Record, X: np.ndarray, circle: Sequence[float], outline: Calla
     """Draws a candidate with its surroundings; for a separate patch, the network's input."""
     try:
         image = None if record.patch else picture.read(record)
-    except Refused:  # the scan could still read the file
+    except Refused:  # the file was deleted or changed after the scan
         image = None
     if image is None or is_patch(image):
         return Image.fromarray(X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)

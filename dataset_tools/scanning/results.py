@@ -30,7 +30,7 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, Path]]:
     """
     place = new_folder(wanted)
     try:
-        with working_folder(wanted.parent, f".{wanted.name[:40]}-") as hidden:  # deletes those of killed runs, too
+        with working_folder(wanted.parent, f".{wanted.name[:40]}-") as hidden:  # also deletes folders of killed runs
             (folder := hidden / "folder").mkdir()
             yield folder, place
             folder.replace(place)

@@ -19,7 +19,7 @@ SIDE = 16  # pixels
 
 
 def fits(family: Family) -> bool:
-    """Returns whether TK03 patches belong in a family: they have no colour, one size and no camera."""
+    """Returns whether a family can contain TK03 patches, which have no colour, only one size and no known camera."""
     return (family.channels, family.camera, family.size) == (1, "combined", SIDE)
 
 

@@ -77,7 +77,7 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
     The averaged weights after the last epoch are used, so nothing is chosen on the held-out patches.
 
     Args:
-        splitter: a scikit-learn splitter by group. seed: seed of every network.
+        splitter: a scikit-learn splitter that never splits a group. seed: seed of every network.
         make_trainer: training patches -> common.training.trainer.Trainer.
     """
     tf.get_logger().setLevel("ERROR")  # otherwise TensorFlow warns that every fold compiles its own network

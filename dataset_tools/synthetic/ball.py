@@ -36,7 +36,7 @@ def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns which points of the unit sphere are on a black panel, and their distance to the next panel.
 
     A truncated icosahedron with edge 1 has its pentagons at 2.3274 and its hexagons at 2.2673 from the centre. On the
-    sphere, a point belongs to the face whose plane is the first that the ray from the centre to the point meets.
+    sphere, a point belongs to the face whose plane is met first by the ray from the centre through the point.
 
     Args:
         points: [..., 3].
