@@ -1,4 +1,4 @@
-"""Marks (files that record what a server has received) are ignored if they do not fit the journal."""
+"""Marks, which record what a server has received, are ignored if they are damaged, edited or from another journal."""
 
 import json
 
