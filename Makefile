@@ -50,10 +50,10 @@ project:  # before anything is installed
 		"Choose one of: $(patsubst %/train.py,%,$(wildcard */train.py))" >&2; exit 2; }
 
 test: setup  ## run the tests
-	$(RUN)/python -m pytest -n 2 $(ARGS)
+	$(RUN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/mlflow-2.14/.complete  ## run all tests, including those that take minutes
-	$(RUN)/python -m pytest -n 2 -m "slow or not slow" $(ARGS)
+	$(RUN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" $(ARGS)
 
 # The older server version that the team may use, in a separate environment; without this environment, the tests are skipped.
 $(VENV)/mlflow-2.14/.complete: $(VENV)/.complete requirements-mlflow-2.14.lock

@@ -126,7 +126,7 @@ class _Search:
         rows = sorted(seen, key=lambda name: (-picked[name], -seen[name], name))
         lines += [f"- {name}: {picked[name]} to label, pictures: {seen[name]}" for name in rows[:RECORDINGS_SHOWN]]
         more = len(rows) - RECORDINGS_SHOWN
-        return [*lines, *([f"- and {more} other recordings"] if more > 0 else []), *self.skips.lines()]
+        return [*lines, *([f"- other recordings: {more}"] if more > 0 else []), *self.skips.lines()]
 
 
 def training_files(run: Path) -> list[Path]:

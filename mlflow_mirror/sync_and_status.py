@@ -84,7 +84,7 @@ def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
             continue
         usable.append(run)
         if bad := journal.bad_lines(run):
-            more = f", and {len(bad) - 1} more lines" if bad[1:] else ""
+            more = f" (and other lines: {len(bad) - 1})" if bad[1:] else ""
             print(f"{run.name}: ignored in its journal: {bad[0]}{more}")
     return usable, len(usable) < len(runs)
 

@@ -55,7 +55,7 @@ class RunFolder:
         with replacing(self.path / "model.keras") as new:
             safe_keras_file.save(model, new)
         self.tracked.artifact(self.path / "model.keras")
-        title = f"{len(history.epochs)} epochs, the weights of epoch {history.best + 1} were kept"
+        title = f"epochs: {len(history.epochs)}; the weights of epoch {history.best + 1} were kept"
         names = (name.removeprefix("val_") for name in history.epochs[-1])
         panels = [name for name in dict.fromkeys(names) if name not in ("patches_per_second", "epoch_seconds")]
         training_curves(self.path / "training_curves.png", history.epochs, panels, title, history.best)

@@ -112,7 +112,7 @@ def warnings(statistics: Statistics) -> list[str]:
     if statistics.task == "detection":
         outside = ((statistics.y[:, 1:] < 0) | (statistics.y[:, 1:] > 1)).any(axis=1)
         if outside.any():
-            found.append(f"{outside.sum()} balls have their centre outside the patch")
+            found.append(f"balls whose centre is outside the patch: {outside.sum()}")
     flat = statistics.contrast < FLAT_BELOW
     for name, mask in (
         ("exact duplicates", statistics.repeated),

@@ -39,7 +39,7 @@ def test_mixed_up_columns_and_centres_outside_the_patch_give_warnings(tmp_path):
     y[3, 1] = 1.1
     write_patches(tmp_path / "outside.h5", textured(50), y)
     found = file_statistics.warnings(file_statistics.gather(tmp_path / "outside.h5", "detection"))
-    assert "1 balls have their centre outside the patch" in found
+    assert "balls whose centre is outside the patch: 1" in found
 
 
 @pytest.mark.parametrize(("size", "channels"), [(16, 1), (16, 2), (32, 2)])
