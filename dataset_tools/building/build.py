@@ -109,7 +109,7 @@ def _build_root(
         corrections.apply(store, settings, {(family.size, family.channels) for family in families})
         print(read_sources.summary(store), file=sys.stderr)
         if settings.strict and store.skips.counts:
-            raise UserError(f"--strict: patches that would be skipped: {store.skips.counts.total()}; see the reasons above.")
+            raise UserError(f"--strict: patches to skip: {store.skips.counts.total()}; see the reasons above.")
         ready = choose_patches.usable(store, settings.task, settings.partial)
         side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
         return _write_all(store, settings, families, ready, side, spread)

@@ -90,5 +90,5 @@ def test_pictures_without_a_label_are_skipped_and_an_error_with_strict(tmp_path,
     assert "skipped 2 of naoth: patches of one class, not a log" in said
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.h5")}
     assert build("classification", "--strict") == 1
-    assert "--strict: patches that would be skipped: 33" in capsys.readouterr().out
+    assert "--strict: patches to skip: 33" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.h5")} == before

@@ -33,7 +33,7 @@ def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monk
     (naoth / "top" / "log_01.zip").write_bytes(b"broken")
     assert build("classification", "--strict") == 1
     out, err = capsys.readouterr()
-    assert "--strict: patches that would be skipped: 1" in out
+    assert "--strict: patches to skip: 1" in out
     assert "not a readable zip file, such as " in err
     after = contents(tmp_path / "out")
     assert {name: after[name] for name in before if name.endswith(".h5")} == {
