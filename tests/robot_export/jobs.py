@@ -51,7 +51,7 @@ def make_job(folder, kind: str, asked: dict | None = None, normalised=False, see
 
 
 def partner(side: int, seed: int = 21) -> Partner:
-    """Makes a detector to join with a classifier in one file, and its outputs for the 60 patches of `robot_job`."""
+    """Makes a detector that can be combined with a classifier, and its outputs for the 60 patches of `robot_job`."""
     model = random_model(seed, side=side, head="linear")
     outputs = model(patches(12, 60, (side, side, 1)).astype(np.float32)).numpy()
     return Partner(model, outputs, describe_input(model, normalised=False))

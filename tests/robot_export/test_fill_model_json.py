@@ -55,7 +55,7 @@ def test_a_model_alone_is_described_by_the_files_from_the_user():
     parts = {"train": part(1, 30, files=("a.h5", "b.h5")), "validation": part(2, 20, files=("c.h5",), sampling="area")}
     told = describe_model(random_model(3), parts, normalised=False, **KNOWN)
     assert (told.status, told.options, told.synthetic_fallback) == ("exported", None, False)
-    assert told.input.sampling_rule == "area"  # the rule of the validation patches
+    assert told.input.sampling_rule == "area"  # the sampling rule of the validation patches
     assert told.datasets["train"] == describe_files(parts["train"])
     assert told.datasets["train"]["name"] == "a.h5, b.h5"
     assert [each["patches"] for each in told.datasets.values()] == [30, 20]

@@ -46,7 +46,7 @@ def recorded(folder) -> tuple[dict, str]:
 
 @pytest.mark.parametrize(("export", "stopped"), [("onnx", False), ("none", False), ("onnx", True)])
 def test_the_end_of_a_run(tmp_path, monkeypatch, capsys, export, stopped):
-    """A run that is stopped exports nothing; it exports when it is resumed and finishes."""
+    """A stopped run exports nothing until it is resumed and finishes."""
     monkeypatch.setitem(CHOICES, "onnx", ("keras", "onnx"))
     run, job = run_of(tmp_path, export, stopped)
     finish_run(run, HISTORY, job)

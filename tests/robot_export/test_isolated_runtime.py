@@ -1,4 +1,4 @@
-"""Checks that an untrusted file that breaks its runtime gives a one-line error, in limited time and memory."""
+"""Checks that a file that breaks its runtime gives a one-line error, and that its time and memory are limited."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Checks that a file of any layout gives the outputs of our networks, if its input and outputs follow the layout."""
+"""Checks that a file of any layout gives our networks' outputs if its input and outputs are converted accordingly."""
 
 import dataclasses
 

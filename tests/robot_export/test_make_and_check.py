@@ -1,4 +1,4 @@
-"""Runs every format of both projects in its real runtime; if one is broken, nothing is exported."""
+"""Runs every format of both projects in its real runtime; if one format is broken, nothing is exported."""
 
 import dataclasses
 import io

@@ -1,4 +1,4 @@
-"""Checks that ONNX files compute the same outputs in ONNX Runtime as Keras, and that old runtimes can load them."""
+"""Checks that ONNX files give the same outputs in ONNX Runtime as Keras does, and that old runtimes can load them."""
 
 from dataclasses import replace
 

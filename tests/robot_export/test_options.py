@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(of_a_ru
     if of_a_run:  # the files go into the run's folder, so the default folder is not needed
         monkeypatch.setattr(os, "access", lambda path, _: Path(path) == run)
         check_arguments(export_parser("").parse_args([str(run)]), "detector")
-    kept = tmp_path if of_a_run else run  # the folder that can be written is not the one that is needed
+    kept = tmp_path if of_a_run else run  # the only folder with write permission is not the one that export.py needs
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) == kept)
     with pytest.raises(UserError, match=rf"no permission to write there\. Received: {run if of_a_run else other}"):
         check_arguments(arguments, "detector")

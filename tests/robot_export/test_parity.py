@@ -33,7 +33,7 @@ def test_a_format_with_shifted_scores_gets_its_own_threshold():
 
 def test_a_few_lost_balls_are_found_again_with_another_threshold():
     outputs = SCORES.copy()
-    outputs[1000:1005] = 0.45  # these balls are half a point of recall, so they may be lost
+    outputs[1000:1005] = 0.45  # these balls are half a percentage point of recall, so they may be lost
     verdict = judged(outputs)
     assert 0.4 < verdict.threshold < 0.45
     assert verdict.numbers["recall"] == 1.0
@@ -47,7 +47,7 @@ def test_false_positives_above_the_limit_move_the_threshold():
     outputs[:20] = 0.55  # 2 % of the patches without a ball
     verdict = judged(outputs)
     assert verdict.threshold > 0.55
-    # At most 4 of 1,000 patches may pass, so that a false positive rate of 1 % is guaranteed.
+    # At most 4 of the 1,000 patches may pass, to guarantee a false positive rate of at most 1 %.
     assert verdict.numbers["false_positive_rate"] <= 0.004
     assert verdict.reasons == []
 
@@ -57,7 +57,7 @@ def test_a_format_that_loses_balls_is_rejected_and_the_reason_says_how_many():
     outputs[-20:] = 0.0  # 2 % of the balls have the score of patches without a ball
     verdict = judged(outputs)
     assert verdict.reasons == ["at its threshold it finds 98.00% of the balls, 2.00 points below Keras"]
-    outputs[-20:-5] = SCORES[-20:-5]  # a loss of half a point is allowed
+    outputs[-20:-5] = SCORES[-20:-5]  # a recall loss of half a percentage point is allowed
     assert judged(outputs).reasons == []
 
 

@@ -1,4 +1,4 @@
-"""Checks which files an export makes: one per format, and more for robots whose code expects another layout."""
+"""Checks which files an export makes: one per format, and extra files for robots whose code has its own layout."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Checks that TFLite files compute the same as Keras and need only old operators; int8 files use only int8."""
+"""Checks that TFLite files give the outputs of Keras and need only old operators, and that int8 files use only int8."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_tflite_files_contain_no_operator_newer_than_tflite_2_10(member, name):
 
 
 def test_a_dense_layer_has_one_scale_for_all_outputs(member):
-    """A scale for each output needs TFLite newer than 2.15, although the version of the operator is the same."""
+    """A separate scale for each output needs a TFLite newer than 2.15, although the operator has the same version."""
     network = Interpreter(model_content=member[2]["uint8"])
     scales = {len(each["shape"]): [] for each in network.get_tensor_details()}
     for tensor in network.get_tensor_details():

@@ -83,7 +83,7 @@ def test_an_edited_entry_is_noticed(folder, name, entry, words):
 
 
 def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
-    """According to its metrics, the file loses many balls."""
+    """According to its metrics, the file finds fewer balls than Keras."""
 
     def reject(values):
         entry = values["forms"]["uint8"]
@@ -138,7 +138,7 @@ def test_broken_test_vectors_give_one_line(folder, change, words):
 
 
 def test_each_format_has_its_own_input(folder):
-    """The common input in model.json is only for people; each file has its own input."""
+    """The shared `input` in model.json is only for human readers; each file's entry describes its own input."""
     edit(folder, lambda values: values["input"].update(mean=[0.1], normalised=True))
     assert run_here(folder, "uint8").startswith("unchanged")
 

@@ -1,4 +1,7 @@
-"""COCO files may have missing pictures, no boxes or invalid boxes. Even large files are read with little memory."""
+"""COCO files may list missing pictures, pictures without boxes, and invalid boxes.
+
+Even large files are read with little memory.
+"""
 
 import json
 import tracemalloc

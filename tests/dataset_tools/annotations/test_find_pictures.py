@@ -1,4 +1,4 @@
-"""Each name in the annotations leads to one picture. Other names are skipped, and the reason is given."""
+"""Each name in the annotations is matched to one picture. Names without a unique match are skipped, with the reason."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""JSON that is read in parts gives the same values. Files that are not JSON give a one-line error."""
+"""Reading JSON in parts gives the same values as reading it at once. Files that are not JSON give a one-line error."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Makes a store of random patches with given labels, filled in the same way as in a build."""
+"""Makes a store of random patches with given labels, and fills it in the same way as a build does."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ FACTS = {"ball": 0.0, "penalty": 0.0, "robot": 0.0, "circle": UNKNOWN, "side": n
 def batch(recordings, plan=PLAN, seed=0, origin="naoth", skipped=(), digest="digest", **facts):
     """Makes a batch with one patch per recording.
 
-    Each of `facts` is one value for all patches, or a list with one value per patch.
+    Each of the `facts` is one value for all patches, or a list with one value per patch.
     """
     n, generator = len(recordings), np.random.default_rng(seed)
     planes = 2 if plan.chroma else 1

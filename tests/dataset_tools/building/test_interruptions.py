@@ -1,4 +1,4 @@
-"""A build may be interrupted or killed at any moment. As in a terminal, all its processes get the signal."""
+"""A build may be interrupted or killed at any moment. As in a terminal, all processes of the build get the signal."""
 
 import os
 import signal

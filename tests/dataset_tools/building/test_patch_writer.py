@@ -46,7 +46,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
-    """A limit on the file size acts like a full disk. With HDF5 alone, a full disk would crash Python."""
+    """A limit on the file size acts like a full disk. If HDF5 wrote the file itself, a full disk would crash Python."""
     write = (
         "import resource, sys, numpy as np\n"
         "from dataset_tools.building.patch_writer import write_patches\n"

@@ -1,4 +1,4 @@
-"""All sources of a root are read into one store, and their patches are counted."""
+"""All sources are read into one store, and their patches are counted."""
 
 from dataset_tools.ball_classification_datasets import create_datasets as classification
 from dataset_tools.building import read_sources

@@ -1,4 +1,4 @@
-"""A chunk is converted to pixels and labels; no patch depends on the other patches."""
+"""A chunk is converted to pixels and labels; the result for a patch does not depend on the other patches."""
 
 import io
 

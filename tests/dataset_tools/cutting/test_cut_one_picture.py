@@ -39,7 +39,7 @@ def circle(box):
 
 
 def share(ball, box, count=400):
-    """Returns the fraction of the circle that is inside the patch, by counting points of a fine grid."""
+    """Counts points of a fine grid to compute the fraction of the circle that is inside the patch."""
     radius, x, y = ball
     steps = (np.arange(count) + 0.5) / count * 2 - 1
     inside = steps[:, None] ** 2 + steps[None] ** 2 <= 1

@@ -27,7 +27,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture
 def started(tmp_path, source):
-    """Starts a run that replaces existing archives, and waits until it has written a part of its first archive."""
+    """Starts a run that replaces existing archives, and waits until it has written part of its first archive."""
     out = tmp_path / "out"
     few = scenes.yolo(
         scenes.write_pictures(tmp_path / "pictures", {"game0-1.png": NAMES["game0-000.png"]}), {"game0-1.png": []}

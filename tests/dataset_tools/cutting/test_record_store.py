@@ -1,4 +1,4 @@
-"""Records are stored on disk, so the memory hardly grows with the number of records."""
+"""Records are stored on disk, so memory use hardly grows with the number of records."""
 
 import os
 import subprocess

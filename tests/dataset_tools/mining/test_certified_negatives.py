@@ -44,7 +44,7 @@ def test_a_picture_without_boxes_is_as_certain_as_its_annotations(certified):
     [
         (Box("ball", 400, 20, 500, 60), None),  # the box is outside the picture, so the ball may be anywhere
         (Box("ball", 10, 10, 5, 5), None),
-        (BALL, (320, 100)),  # the annotated picture has another shape
+        (BALL, (320, 100)),  # the aspect ratio of the annotated picture differs from this picture's
     ],
 )
 def test_nothing_is_certain_if_a_ball_may_be_anywhere(box, record_size):
@@ -80,7 +80,7 @@ def alarm(tmp_path):
 def test_negatives_are_patches_of_their_recording_that_builds_can_read(tmp_path, alarm):
     root = tmp_path / "root"
     alarms = [alarm(10, 20, 50, 60), alarm(100, 20, 130, 50, camera=""), alarm(5, 5, 25, 25, camera="bottom")]
-    alarms.append(alarm(0, 0, 30, 31))  # not square, because its border is cut off at the picture's edge
+    alarms.append(alarm(0, 0, 30, 31))  # this patch is not square, because its border is cut off at the picture's edge
     assert write_negatives(root, alarms) == 3
     assert {path.relative_to(root).as_posix() for path in root.rglob("*.zip")} == {
         "top/game-false-alarms.zip",

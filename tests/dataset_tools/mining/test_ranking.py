@@ -1,4 +1,7 @@
-"""The candidates that a model is least sure of come first. Few of them share a second, and all look different."""
+"""The candidates that a model is least sure of come first.
+
+Only a few of the chosen candidates are from the same second, and no two of them look alike.
+"""
 
 import numpy as np
 import pytest

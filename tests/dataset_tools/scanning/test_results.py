@@ -39,7 +39,7 @@ def test_after_an_error_nothing_is_left(tmp_path, error):
 
 @pytest.fixture
 def balls(tmp_path):
-    """Ten pictures, five of which show two balls, and a file with three patches, one of which is a ball."""
+    """Ten pictures, five of which show two balls, and a file with three patches, one of which shows a ball."""
     results = []
     for number in range(10):
         path = tmp_path / f"a-{number}.png"

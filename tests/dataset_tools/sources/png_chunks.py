@@ -9,7 +9,7 @@ def chunk(kind, data):
 
 
 def header_only(width, height, bits=8, colour=2):
-    """Makes a PNG whose header claims any size and type, but with only ten bytes of pixels."""
+    """Makes a PNG that has this size and type in its header, but only ten bytes of pixels."""
     header = struct.pack(">LLBBBBB", width, height, bits, colour, 0, 0, 0)
     parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(10))), chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

@@ -83,11 +83,11 @@ def test_nearly_all_positions_are_known():
         ((100, 5, 40), (10, 0)),
         ((595, 100, 40), (10, 10)),  # cut off at the right
         ((595, 435, 40), (10, 10)),  # cut off at the right and the bottom
-        ((5, 5, 40), None),  # unknown: either a patch of 40x40 that was not moved, or a patch of 30x30 that was moved
+        ((5, 5, 40), None),  # unknown: either a 40x40 patch that was not moved, or a 30x30 patch that was moved
         (
             (5, 435, 40),
             None,
-        ),  # unknown: either a patch of 40x40 that was cut off below, or a patch of 30x30 that was moved
+        ),  # unknown: either a 40x40 patch that was cut off at the bottom, or a 30x30 patch that was moved
     ],
 )
 def test_positions_computed_by_hand(patch, moved):

@@ -1,4 +1,4 @@
-"""Text chunks are read as the right classes and targets, and chunks with wrong values are rejected."""
+"""Text chunks give the right classes and targets, and chunks with wrong values are rejected."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Skipped patches are counted by origin and reason. For each count, a few names are given, which are safe to print."""
+"""Skipped patches are counted by origin and reason. Each count comes with a few names that are safe to print."""
 
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.skip_counts import EXAMPLES, Skips

@@ -1,4 +1,4 @@
-"""Members of a zip file have the same content as with the zipfile module, and hostile zip files do no harm."""
+"""Reading a zip member gives the same bytes as the zipfile module does, and hostile zip files do no harm."""
 
 import struct
 import subprocess

@@ -1,4 +1,4 @@
-"""create_datasets applies the list of suspects.py; it finds patches by source or, for older files, by digest."""
+"""create_datasets.py applies the list from suspects.py; it finds patches by source or, for older files, by digest."""
 
 import csv
 from pathlib import Path

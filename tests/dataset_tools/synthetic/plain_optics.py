@@ -8,7 +8,7 @@ from dataset_tools.synthetic import camera
 
 
 def plain_optics(n, side):
-    """Returns settings for n patches, with which the camera changes nothing.
+    """Returns settings for n patches; a camera with these settings changes nothing.
 
     Each field is a separate array that a test may edit.
     """

@@ -91,7 +91,7 @@ def test_a_turned_ball_shows_another_side():
     seen = {painted(rotation=turn[None]).tobytes() for turn in turns}
     assert len(seen) == 8
     many = ball.random_rotations(np.random.default_rng(2), 4000)
-    assert many.mean(0) == pytest.approx(np.zeros((3, 3)), abs=0.05)  # no direction is more frequent than others
+    assert many.mean(0) == pytest.approx(np.zeros((3, 3)), abs=0.05)  # no direction is more frequent than the others
 
 
 def test_light_from_above_makes_the_upper_half_brighter():

@@ -1,4 +1,4 @@
-"""Colours have the brightness that the names of their functions promise."""
+"""The colours of each function are as bright as its name says."""
 
 import numpy as np
 import pytest

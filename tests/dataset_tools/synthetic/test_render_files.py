@@ -1,4 +1,7 @@
-"""The synthetic dataset always has the same bytes and disjoint splits; many processes together render it only once."""
+"""The synthetic dataset always has the same bytes and disjoint splits.
+
+If several processes need it at the same time, it is rendered only once.
+"""
 
 import hashlib
 import subprocess

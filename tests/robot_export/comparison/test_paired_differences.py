@@ -1,4 +1,4 @@
-"""Checks that the difference of two models is paired, has the right sign, and counts only if the recordings agree."""
+"""Checks the sign and interval of the difference between two models, and that one recording alone cannot decide it."""
 
 from types import SimpleNamespace
 

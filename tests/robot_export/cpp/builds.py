@@ -47,7 +47,7 @@ OTHERS = [
     *(Build(compiler, ("-O2", "-g", "-march=silvermont"), VALGRIND) for compiler in COMPILERS),
 ]
 SSSE3 = Build("g++", ("-O2", "-mssse3"))
-FEW = {  # for the fast tests: they use every compiler and every vector width
+FEW = {  # for the fast tests: together, these builds use every compiler and every vector width
     "classifier": [Build("g++", ("-O1", "-march=silvermont")), Build("clang++", ("-O1", "-march=native"))],
     "detector": [
         Build("g++", ("-O1", "-march=native")),

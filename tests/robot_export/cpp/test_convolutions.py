@@ -1,4 +1,7 @@
-"""Compares the generated code with a direct 3x3 convolution and max pooling, also if a row of factors is not stored."""
+"""Compares the generated code with a direct 3x3 convolution and max pooling.
+
+Also tests code that computes a row of factors instead of storing it.
+"""
 
 import subprocess
 from dataclasses import replace
@@ -66,7 +69,10 @@ def test_a_row_of_factors_that_is_computed_gives_the_same(tmp_path, flags):
 @needs_compiler
 @pytest.mark.parametrize("flags", [("-O1", "-march=native"), ("-O1", "-march=silvermont")], ids=str)
 def test_rows_of_tiles_of_a_large_patch(tmp_path, flags):
-    """The patches have 32x32 pixels and two channels; one layer has 3 filters, another more than fit into registers."""
+    """The patches have 32x32 pixels and two channels.
+
+    One layer has 3 filters, and another layer has more filters than fit into the registers.
+    """
     network = fold(random_model(6, side=32, channels=2, filters=(6, 70, 3, 2), dense=3, head="linear"))
     X = patches(1, 20, network.input_shape)
     program = Program(write_float(tmp_path, network, X[:8]), tmp_path, COMPILER, flags)

@@ -1,4 +1,4 @@
-"""Checks the integers of an int16 network: no sum overflows, and activations in the calibrated ranges fit."""
+"""Checks the integers of an int16 network: no sum overflows, and no activation in the calibrated ranges is clamped."""
 
 from dataclasses import replace
 
@@ -70,7 +70,7 @@ def test_a_bias_contains_the_half_that_rounds_the_shift_to_nearest():
 
 @pytest.mark.parametrize("kernel", ["trained", "corner", "equal"])
 def test_ranges_that_are_too_small_for_the_weights_are_widened(kernel):
-    """All values fit, no matter whether a single factor or the sum of all factors would overflow first."""
+    """All values fit into their integers, whether a single factor or the sum of all factors would overflow first."""
     network = fold(random_model(7, channels=2))
     first, *others = network.convolutions
     if kernel != "trained":

@@ -65,7 +65,7 @@ def test_a_row_of_tiles_is_computed_together_or_all_if_there_are_few(side, block
 @pytest.mark.parametrize(("count", "outputs"), [(1, 4), (3, 8), (4, 12), (6, 36), (9, 116)])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_the_sums_are_a_product_of_matrices(tmp_path, flags, width, count, outputs, fresh):
-    """Without `fresh`, the sums start with a value, which is the first row of factors in this test."""
+    """Without `fresh`, the sums start with given values; in this test, these are the first row of factors."""
     stage, body = Stage(1, 2, count, outputs, 0.1, width), []
     for loop, parts in chunks(outputs, width):
         body += [loop, "const float* const u0 = factors + o;"]
