@@ -26,7 +26,7 @@ from robot_export.isolated_runtime import Isolated
 from robot_export.layout import OWN, Layout, term
 from robot_export.model_json import Manifest, find_entry, read_beside
 
-KINDS = {1: "classifier", 3: "detector", 4: "classifier and detector in one"}
+KINDS = {1: "classifier", 3: "detector", 4: "combined classifier and detector"}
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def answers_of(model: Scorer, X, outputs: int) -> np.ndarray:
 
 def notes(models: Sequence[Scorer], patches) -> list[str]:
     """Returns warnings about the comparison."""
-    text = "{} was trained on these patches; use others for a comparison"
+    text = "{} was trained on these patches; use other patches for a comparison"
     found = [text.format(model.name) for model in models if model.trained_on == patches.digest]
     if len({model.rule for model in models}) > 1:
         found.append("the models' patches were sampled by different rules; these files follow at most one of them")

@@ -88,7 +88,7 @@ numpy.save(sys.argv[3], model(numpy.load(sys.argv[2])).numpy())
 def keras_2(tmp_path_factory):
     """Installs Keras 2 in a separate environment, because it conflicts with Keras 3; returns the path of its Python."""
     if sys.version_info[:2] != (3, 11):
-        pytest.skip("TensorFlow 2.15, the last with Keras 2, takes Python 3.11 or older")
+        pytest.skip("TensorFlow 2.15, the last version with Keras 2, needs Python 3.11 or older")
     folder = tmp_path_factory.mktemp("keras2")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     install = [folder / "bin" / "pip", "install", "--quiet", "tensorflow-cpu==2.15.1"]

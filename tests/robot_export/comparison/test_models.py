@@ -77,8 +77,8 @@ def test_patches_are_read_in_blocks(files):
 @pytest.mark.parametrize(
     ("names", "outputs", "words"),
     [
-        (["ball.keras", "circle.keras"], 1, "circle.keras: not a classifier or classifier and detector in one"),
-        (["circle.keras", "ball.keras"], 3, "ball.keras: not a detector or classifier and detector in one"),
+        (["ball.keras", "circle.keras"], 1, "circle.keras: not a classifier or combined classifier and detector"),
+        (["circle.keras", "ball.keras"], 3, "ball.keras: not a detector or combined classifier and detector"),
         (["ball.keras", "large.keras"], 1, "take different patches. Received: ball: 16x16x1"),
         (
             ["large.keras", "large.keras"],
@@ -108,7 +108,7 @@ def test_training_patches_and_other_sampling_rules_are_noted():
     part = data()
     assert notes([model(), model()], part) == []
     (first,) = notes([model("mine", trained_on=part.digest), model(trained_on="0" * 64)], part)
-    assert first == "mine was trained on these patches; use others for a comparison"
+    assert first == "mine was trained on these patches; use other patches for a comparison"
     (second,) = notes([model(), model(rule="area")], part)
     assert "sampled by different rules" in second
 
