@@ -17,13 +17,13 @@ def classifier(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def detector(tmp_path_factory):
-    """Exports a detector for 32x32 patches with two channels to every format; returns the same as `classifier`."""
+    """Exports a detector for 32x32 patches with two channels to every format; returns values like `classifier`."""
     return _delivered(tmp_path_factory.mktemp("detector"), "detector", side=32, channels=2)
 
 
 @pytest.fixture(params=["classifier", "detector"])
 def delivered(request):
-    """Returns the exported classifier, then the exported detector."""
+    """Runs each test twice: with the exported classifier and with the exported detector."""
     return request.getfixturevalue(request.param)
 
 

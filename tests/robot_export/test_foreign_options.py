@@ -11,7 +11,7 @@ from robot_export.foreign_options import check_models
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The working directory. It contains `run`, `copy.keras`, `a.onnx` and an empty `b.tflite`."""
+    """The working directory, which contains `run`, `copy.keras`, `a.onnx` and an empty `b.tflite`."""
     (tmp_path / "run").mkdir()
     for name in ("run/model.keras", "copy.keras"):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:

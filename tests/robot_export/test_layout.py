@@ -1,4 +1,4 @@
-"""Checks that a file of any layout gives our networks' outputs if its input and outputs are converted accordingly."""
+"""Checks that files of any layout give our networks' outputs if inputs and outputs are converted to the layout."""
 
 import dataclasses
 

@@ -41,7 +41,7 @@ def test_every_format_is_made_checked_and_timed(delivered):
 def test_an_int16_header_that_differs_from_the_reference_is_not_shipped(tmp_path, monkeypatch):
     job = make_job(tmp_path, "classifier")
     monkeypatch.setitem(CHOICES, "all", ("keras", "int16"))
-    monkeypatch.setattr(int16_reference, "ONE", 2)  # changes how products are rounded
+    monkeypatch.setattr(int16_reference, "ONE", 2)  # this value changes how the reference rounds products
     with pytest.raises(UserError, match="the int16 format does not output the expected bits"):
         deliver(job)
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras"}

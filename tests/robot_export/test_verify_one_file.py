@@ -144,7 +144,7 @@ def test_each_format_has_its_own_input(folder):
 
 
 def test_a_folder_from_before_november_2026(folder):
-    """In such a folder, entries have no layout, so the layout is derived from other fields."""
+    """Entries in these old folders have no layout, so the layout is derived from other fields."""
     edit(folder, lambda values: [entry.pop("layout") for entry in values["forms"].values()])
     for name in ("keras", "h5", "uint8", "onnx"):
         assert run_here(folder, name).startswith("unchanged")

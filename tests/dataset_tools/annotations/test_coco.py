@@ -96,4 +96,4 @@ def test_a_hundred_thousand_coco_annotations_take_little_memory(folder, tmp_path
             assert len(item.boxes) == 50_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 40 << 20  # all objects of the file together would take up three times as much memory
+    assert peak < 40 << 20  # together, the file's objects would take up three times this limit

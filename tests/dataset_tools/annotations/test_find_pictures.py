@@ -1,4 +1,7 @@
-"""Each name in the annotations is matched to one picture. Names without a unique match are skipped, with the reason."""
+"""Each name in the annotations is matched to one picture.
+
+Names without a unique match are skipped, and the reason is given.
+"""
 
 import json
 

@@ -109,7 +109,7 @@ def test_no_disk_space_for_pixels_fails_all_families_and_changes_nothing(tmp_pat
     assert build("classification") == 0
     before = contents(tmp_path / "out")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # larger files cannot be written, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # acts like a full disk for files above 20 kB
     try:
         capsys.readouterr()
         assert build("classification", "--seed", 1) == 1

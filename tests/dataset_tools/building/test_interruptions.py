@@ -51,7 +51,8 @@ def test_a_killed_build_leaves_the_previous_files_and_no_processes(tmp_path, nao
     process = start_build(tmp_path / "out", naoth, "--seed", "1")
     wait_for(lambda: any(path.stat().st_size for path in tmp_path.glob("out/classification/.build-*/16.u8")), process)
     process.kill()
-    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, including workers
+    # communicate() returns after all processes that hold the pipe have ended, including workers
+    process.communicate(timeout=60)
     after = contents(tmp_path / "out")
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]

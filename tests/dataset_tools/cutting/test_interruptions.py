@@ -56,7 +56,8 @@ def test_an_interrupted_run_keeps_the_existing_archives(started, number, status)
 def test_the_next_run_removes_the_leftovers_of_a_killed_one(started, source):
     process, out, before = started
     process.kill()
-    process.communicate(timeout=60)  # returns after all processes that hold the pipe have ended, including workers
+    # communicate() returns after all processes that hold the pipe have ended, including workers
+    process.communicate(timeout=60)
     after = contents(out)
     assert {name: after[name] for name in before} == before
     assert [name for name in after if name.startswith(".cut-")]
@@ -68,7 +69,7 @@ def test_a_full_disk_gives_one_line_and_changes_nothing(tmp_path, source, capsys
     command = [str(source), "--output", str(tmp_path), "--jobs", "1"]
     assert cut.main([*command, "--every", "50"]) == 0
     before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))  # larger files cannot be written, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))  # acts like a full disk for files above 200 kB
     try:
         assert run_main(lambda: cut.main([*command, "--replace"])) == 2
     finally:

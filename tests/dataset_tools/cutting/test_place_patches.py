@@ -53,8 +53,8 @@ def test_negatives_show_no_ball_and_three_of_four_show_something(tmp_path):
         assert "ball_radius" not in text
         on_robot.append(number(text, "robot_intersect"))
     assert len(on_robot) >= 80
-    # Three out of four negatives show an object or an edge. Half of these show the robot, although it covers only a
-    # tenth of the picture.
+    # Three out of four negatives show an object or an edge. Half of these negatives show the robot, although it
+    # covers only a tenth of the picture.
     assert np.mean(np.array(on_robot) > 0) > 0.25
 
 

@@ -1,4 +1,4 @@
-"""Frames keep their order and get the outputs for their own candidates, whatever the batch size."""
+"""Frames keep their order and get the outputs of their own candidates, whatever the batch size."""
 
 from dataclasses import replace
 

@@ -44,7 +44,8 @@ def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, 
     if width < 1 or height < 1:
         return
     found = facts(box, border, x, y, 7).circle
-    # Finds the shifts of all patches for which the exporter writes this box. If they differ, the shift is unknown.
+    # Finds the shifts of all patches for which the exporter writes this box. If these shifts differ, the shift is
+    # unknown.
     left, top = patch[:2]
     sources = {
         shift
@@ -56,7 +57,7 @@ def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, 
     }
     assert (right, down) in sources
     if math.isnan(found[0]):
-        return  # the next test checks that this is rare
+        return  # the next test checks that an unknown shift is rare
     assert np.allclose(np.multiply(found, (width, width, height)), [7, x + right, y + down])
     assert len(sources) == 1
 

@@ -37,7 +37,7 @@ def patched(path, find, replace):
 def test_bombs(tmp_path, zip_of):
     zip_of(tmp_path / "top" / "honest.zip", {"1.png": bytes(5 << 20)}, zipfile.ZIP_DEFLATED)
     liar = zip_of(tmp_path / "top" / "liar.zip", {"1.png": bytes(3 << 20)}, zipfile.ZIP_DEFLATED)
-    # The member claims to have 100 bytes, but it has 3 MB.
+    # The member claims a size of 100 bytes, but its content is 3 MB.
     patched(liar, struct.pack("<L", 3 << 20), struct.pack("<L", 100))
     assert reasons(tmp_path) == ["larger than 4 MB unpacked", "damaged in the zip"]
 

@@ -1,6 +1,6 @@
 """The synthetic dataset always has the same bytes and disjoint splits.
 
-If several processes need it at the same time, it is rendered only once.
+If several processes need the dataset at the same time, it is rendered only once.
 """
 
 import hashlib

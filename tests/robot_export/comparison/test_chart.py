@@ -79,7 +79,7 @@ def test_the_recordings_with_most_changed_patches_are_shown(tmp_path, texts):
     shown = list(dict.fromkeys(text.split()[0] for text in texts if text.endswith("(100)")))
     assert shown == ["top", *(f"game{i}" for i in range(19, 19 - GROUPS, -1))]
     fewer = drawn(tmp_path / "c.png", [number(0.0, "none")] * 2, rows[:3])
-    assert len(fewer) < len(picture)  # with fewer bars, the chart is lower, because each bar keeps its height
+    assert len(fewer) < len(picture)  # with fewer bars, the chart is shorter, because each bar keeps its height
 
 
 def test_the_strips_say_what_both_models_reach(tmp_path, texts):

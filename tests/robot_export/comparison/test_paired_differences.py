@@ -1,4 +1,7 @@
-"""Checks the sign and interval of the difference between two models, and that one recording alone cannot decide it."""
+"""Checks the sign and the interval of the difference between two models.
+
+A difference in only one recording does not show that a model is better.
+"""
 
 from types import SimpleNamespace
 

@@ -37,7 +37,7 @@ def write_int16(folder, network: FoldedNetwork, X, calibration=None):
 
 
 def int16_about(name: str, X, threshold: float | None) -> About:
-    """Describes an int16 header. Its expected outputs are zeros, because `text` replaces them."""
+    """Describes an int16 header. The expected outputs are zeros, because `text` replaces them."""
     return About(name, X[:8], np.zeros((8, 1)), threshold)
 
 

@@ -61,7 +61,7 @@ def test_no_undefined_behaviour_in_any_function(tmp_path, member, build):
 
 
 def drawn(seed: int):
-    """Makes a random classifier or detector; the smallest and the largest sizes are drawn more often than others."""
+    """Makes a random classifier or detector; the smallest and largest sizes are drawn more often than other sizes."""
     rng = np.random.default_rng(seed)
     filters = tuple(int(rng.choice([1, 70, rng.integers(1, 71), rng.integers(1, 20)])) for _ in range(4))
     dense = int(rng.choice([1, 200, rng.integers(1, 201)]))
