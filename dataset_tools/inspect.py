@@ -49,7 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status: 0, or 2 if a file is not a patch file."""
     arguments = parse_args(argv)
-    from dataset_tools.inspection.describe import describe_all  # late, because --help and typos need no NumPy
+    from dataset_tools.inspection.describe import describe_all  # imports NumPy, which --help does not need
 
     return describe_all(arguments.files, arguments.output_dir if arguments.picture else None, arguments.seed)
 

@@ -11,8 +11,8 @@ class Classes(NamedTuple):
     """How to interpret annotations.
 
     names: the class names of each kind. Case, spaces, `-` and `_` do not matter in comparisons.
-    empty_certified: whether a picture without any box certainly shows no ball. This is only used
-        for formats that do not say it themselves.
+    empty_certified: whether a picture without any box certainly shows no ball. `empty_certified` is
+        only used for formats that do not specify this themselves.
     """
 
     names: dict[str, set[str]] = KNOWN

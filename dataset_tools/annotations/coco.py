@@ -20,8 +20,8 @@ def read(path: Path, classes: Classes) -> Items:
     """
     images: dict[str, tuple] = {}  # name and size of each picture, by identifier
     names: dict[str, object] = {}  # names of the categories, by identifier
-    kinds: dict[tuple[str, bool], int] = {}  # number of each pair (category, whether it is a crowd)
-    rows: dict[str, array] = {}  # for each picture: number in `kinds` and box of every annotation
+    kinds: dict[tuple[str, bool], int] = {}  # an index for each pair (category, iscrowd)
+    rows: dict[str, array] = {}  # per picture: for each annotation, its index from `kinds` and its box
     for key, value in json_stream.elements(path):
         if not isinstance(value, dict):
             continue

@@ -28,7 +28,7 @@ HEADER = re.compile(rb"(.{4})([ -~]{1,127})\0(.{4})", re.DOTALL)  # frame, name 
 HEADER_MAX = 4 + 127 + 1 + 4  # bytes
 MESSAGE_MAX = 64 << 20  # maximum number of bytes of a message; a camera image has 614,400
 SIDES_MAX = 1024  # maximum side of a candidate and of its box, in pixels
-BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # by the format of a candidate: Y, YUV, or YUV with the colour class
+BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # key: a candidate's pixel format: Y, YUV, or YUV + colour class
 
 
 def places(path: Path) -> Iterator[Place | Skipped]:
@@ -92,7 +92,7 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
     """Returns the camera image of an `Image` or `ImageJPEG` message: uint8 [height, width / 2, 4] of Y, U, Y, V.
 
     Raises:
-        Refused: the image is damaged or has another layout.
+        Refused: the image is damaged or is not YUV422.
     """
     try:
         parts = dict(fields(message))
@@ -108,7 +108,8 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
 def _inverted(data: bytes, size: int) -> np.ndarray:
     """Decodes the robot's JPEG.
 
-    It contains Y, U, Y and V as four channels of half the width. Decoders take them for CMYK and invert them.
+    The JPEG contains Y, U, Y and V as four channels of half the width. JPEG decoders mistake these channels for CMYK
+    and invert them.
     """
     image = Image.open(io.BytesIO(data), formats=["JPEG"])
     if image.width * image.height * len(image.getbands()) != size or size > MESSAGE_MAX:

@@ -45,7 +45,7 @@ def read_b_alls(path: Path, _: Classes) -> Iterator[Record | Skipped]:
     """Reads the groups `positives` and `negatives`: `data` uint8 [n, 32, 32], `labels` [n, 4] = is_ball, x, y, radius.
 
     Raises:
-        UserError: the file has another layout.
+        UserError: the file does not have this layout.
     """
     with closing(open_hdf5(path, [f"{name}/{key}" for name in GROUPS for key in ("data", "labels")])) as file:
         shapes = {name: _checked(file, name) for name in GROUPS}

@@ -22,7 +22,7 @@ class _Builder(ElementTree.TreeBuilder):
 def read(path: Path, classes: Classes) -> Items:
     """Yields the pictures of a folder, or the picture of one XML file; pictures without an XML file are skipped."""
     folder = path if path.is_dir() else path.parent
-    # Pictures by their names without the suffix; there are several if their names differ only in the suffix.
+    # Pictures by name without suffix; a list has several pictures if their names differ only in the suffix.
     pictures: dict[PurePosixPath, list[str]] = {}
     for name in (names := walk(folder, SUFFIXES)):
         pictures.setdefault(PurePosixPath(name).with_suffix(""), []).append(name)

@@ -1,4 +1,4 @@
-"""Reads YOLO: the lines `class x y w h`, in fractions, of `labels/NAME.txt` or of a text file beside the picture."""
+"""Reads YOLO files: `labels/NAME.txt` or NAME.txt beside the picture, with lines `class x y w h` in fractions."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath

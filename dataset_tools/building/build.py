@@ -22,7 +22,7 @@ from dataset_tools.leaks.duplicates import find as find_pairs
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH, ORIGINS
 
-MEASURED, FEW_BALLS = ("validation", "test"), 30  # files with fewer balls cause a warning: metrics would be unreliable
+MEASURED, FEW_BALLS = ("validation", "test"), 30  # a file with fewer than 30 balls causes a warning
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
     clear = np.isin(store.columns["kind"], (labels.BALL, labels.NO_BALL))
     with progress_bar(desc="  duplicates", unit=" patches") as bar:
 
-        @cache  # with a single source, links and leaks are often found by the same search
+        @cache  # if there is only one source, the two searches below are often the same
         def find(mask: bytes) -> Pairs:
             patches = np.flatnonzero(np.frombuffer(mask, bool))
             return find_pairs(patches, store.columns, store.thumbnails, bar.update)

@@ -19,8 +19,8 @@ from dataset_tools.building.write_families import read_sums
 def compare(settings: Settings) -> list[Outcome]:
     """Compares every requested local family with the archive at `settings.check_published`.
 
-    If the archive's SHA256SUMS has another checksum for a file, the file is not downloaded. Otherwise it is downloaded
-    and hashed, because matching checksums do not prove that a published file was copied completely.
+    If the archive's SHA256SUMS has another checksum for a file, the file is not downloaded. Otherwise, the file is
+    downloaded and hashed, because matching checksums do not prove that a published file was copied completely.
 
     Returns:
         For each family: `same`, `differs`, `missing` (locally or in the archive), `skipped` (cannot exist) or `failed`.

@@ -81,13 +81,13 @@ def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
 class _Stream(io.FileIO):
     """A file that hides write errors from HDF5 1.14, because an error while closing a file crashes Python.
 
-    It keeps the first error and writes nothing afterwards.
+    The file stores the first error, and writes nothing after it.
     """
 
     fault: OSError | None = None
 
     def write(self, data: bytes) -> int:
-        """Writes all of `data`. If this fails, keeps the error."""
+        """Writes all of `data`. If the write fails, stores the error for `check`."""
         rest = memoryview(data).cast("B")
         while rest and self.fault is None:
             try:
@@ -97,7 +97,7 @@ class _Stream(io.FileIO):
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:
-        """Sets the file's size. If this fails, keeps the error."""
+        """Sets the file's size. If that fails, stores the error for `check`."""
         if self.fault is None:
             try:
                 return super().truncate(size)
@@ -106,7 +106,7 @@ class _Stream(io.FileIO):
         return self.tell() if size is None else size
 
     def check(self) -> None:
-        """Raises the error, if there was one."""
+        """Raises the stored error, if any."""
         if self.fault is not None:
             raise self.fault
 

@@ -89,7 +89,7 @@ def assign(
 
 
 def _take(sides: dict, counts: Mapping, groups: Sequence, side: str, fraction: float, seed: int) -> list:
-    """Moves some of the groups to `side` and returns the others."""
+    """Moves some of the groups to `side` and returns the remaining groups."""
     if not groups:
         return []
     totals = np.array([np.sum([counts[name] for name in group], axis=0) for group in groups])

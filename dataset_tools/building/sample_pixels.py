@@ -15,10 +15,10 @@ from dataset_tools.building.colour import partners
 
 
 def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
-    """Returns the positions along a side of the pixels that the network sees: int [size], 0..side-1.
+    """Returns which pixels along one side of a patch the network sees: int [size], values 0..side-1.
 
     Args:
-        rule: a key of `common.datasets.sampling_rules.RULES` that picks pixels. If a patch is not
+        rule: a key of `common.datasets.sampling_rules.RULES`, except "area". If a patch is not
             larger than the network's input, the rule "naoth" asks for a pixel beyond the patch; the patch's last pixel
             is used instead.
     """

@@ -45,7 +45,7 @@ class Batch:
 
 
 def decode(chunk: Chunk, plan: Plan) -> Batch:
-    """Reads and subsamples the patches of one chunk; may run in any process."""
+    """Reads and subsamples the patches of one chunk; can run in a worker process."""
     digest = hashlib.sha256()
     samples: dict[int, list[np.ndarray]] = {size: [] for size in {*plan.sizes, THUMBNAIL}}
     patches, skipped = [], []
@@ -55,7 +55,7 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
             continue
         for size, found in samples.items():
             found.append(sample(item.rgbx, size, plan.method, plan.chroma, item.ready))
-        patches.append(item._replace(rgbx=None))  # without the decoded picture, to save memory
+        patches.append(item._replace(rgbx=None))  # drops the decoded picture to save memory
     planes = 2 if plan.chroma else 1
     channels = {
         size: colour.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
@@ -86,7 +86,7 @@ def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarr
         "source": np.array([patch.source.encode("utf-8", "replace") for patch in patches], "S"),
         "camera": np.array([CAMERA_CODES[patch.camera] for patch in patches], np.uint8),
         "origin": np.array([ORIGINS.index(patch.origin) for patch in patches], np.uint8),
-        # Only of the brightness, so that duplicates do not depend on the colours that are built.
+        # Only brightness is hashed, so that the duplicates are the same with and without U and V.
         "content": hashes.content(luma),
         "look": hashes.look(luma),
         "contrast": hashes.contrast(luma),

@@ -27,12 +27,12 @@ Map = Callable[[Callable, Iterable[tuple]], Iterator]
 def warm_up(jobs: int) -> None:
     """Starts the server, which imports its modules while this process continues.
 
-    A terminal and `timeout` send Ctrl-C and SIGTERM to the whole process group. The server inherits a mask for both
-    signals; otherwise, it would end with a traceback in the middle of an import.
+    A terminal and `timeout` send Ctrl-C and SIGTERM to the whole process group. The server inherits a mask that blocks
+    SIGINT and SIGTERM; without the mask, a signal would end the server with a traceback in the middle of an import.
     """
     if jobs > 1:
         CONTEXT.set_forkserver_preload(PRELOADED)
-        resource_tracker.ensure_running()  # must come before the signals are masked, because it unmasks them
+        resource_tracker.ensure_running()  # called before signals are masked, because this call unmasks them
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             forkserver.ensure_running()
@@ -69,7 +69,7 @@ def _begin() -> None:
     """Initialises a worker: signals to the process group no longer reach it, and it ends if its parent is killed.
 
     If SIGTERM ended a worker while it was sending a result, half of the result would stay in the pipe, and the parent
-    would wait for the rest forever. The pool itself needs SIGTERM to end the other workers after one has died.
+    would wait for the rest forever. The pool itself needs SIGTERM to end the other workers after one worker has died.
     """
     keep_memory()
     os.setpgid(0, 0)
@@ -81,7 +81,8 @@ def _begin() -> None:
 def keep_memory() -> None:
     """Makes glibc keep freed memory, because freeing 2 MB after every picture and allocating them again takes time.
 
-    The threshold for returning memory is the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD).
+    glibc returns freed blocks to the system only above a threshold. Freeing a large block raises this threshold to the
+    size of that block (see M_MMAP_THRESHOLD in mallopt(3)), so this function allocates and frees one large block.
     """
     bytes(KEPT)
 

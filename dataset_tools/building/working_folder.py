@@ -32,7 +32,7 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
     for old in parent.glob(f"{escape(prefix)}*"):
         with suppress(Timeout, OSError):
             if (old / IN_USE).exists():
-                with FileLock(old / IN_USE, timeout=0):  # if it is not locked, its process has ended
+                with FileLock(old / IN_USE, timeout=0):  # possible only if the folder's process has ended
                     rmtree(old)
             elif time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
                 old.rmdir()  # fails unless the folder is empty

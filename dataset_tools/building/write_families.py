@@ -103,7 +103,7 @@ def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, o
 
 
 def write(job: Job) -> Written:
-    """Writes one file; may run in any process.
+    """Writes one file; can run in a worker process.
 
     Raises:
         UserError: the disk is full.
@@ -111,7 +111,7 @@ def write(job: Job) -> Written:
     path = job.folder / job.content.name
     try:
         write_patches(path, job.X, job.y, **job.columns, attributes=job.attributes | means(job.X))
-    except UserError as error:  # the user does not know the hidden folder
+    except UserError as error:  # without the hidden folder's path, which the user does not know
         raise UserError(str(error).replace(str(path), path.name)) from None
     balls = int(job.y.sum()) if job.y.ndim == 1 else len(job.y)
     return Written(job.content.name, job.content.part, len(job.y), balls, sha256_of(path))
@@ -147,7 +147,7 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
     are now in training. Only `kill -9` can interrupt this between two files; then SHA256SUMS does not match.
 
     Raises:
-        UserError: the folder is not writable, or a folder has the name of a file; nothing has been changed.
+        UserError: the folder is not writable, or one of the files would replace a folder. No file has been changed.
     """
     sums_of_new = {file.name: file.sha256 for file in written}
     folder = output / family.folder
@@ -159,7 +159,7 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
         mine = {Path(name).name for name in files_of(family)}
         sums = {file: digest for file, digest in read_sums(folder / SUMS).items() if file not in mine}
         sums |= {Path(name).name: digest for name, digest in sums_of_new.items()}
-        # Written before anything is moved, because this needs disk space and renaming does not.
+        # The checksums are written before any file is moved: writing needs disk space, but renaming does not.
         partial.write_text("".join(f"{sums[file]}  {file}\n" for file in sorted(sums)), encoding="utf-8")
         for name in files_of(family):
             if name in sums_of_new:

@@ -50,8 +50,8 @@ def circle_of(box: Edges, width: float, height: float) -> Circle:
     """Returns the circle for a ball's box.
 
     Its centre is the centre of the box, and its radius is a quarter of the box's width + height. If the box touches the
-    picture's edge, the ball is cut off. Then the radius is half of the box's longer side, and the centre is one radius
-    away from the box's inner edge.
+    picture's edge, the ball is cut off. The radius of such a ball is half of the box's longer side, and the centre is
+    one radius away from the box's inner edge.
     """
     left, top, right, bottom = box
     cut_x, cut_y = (left <= EDGE, right >= width - EDGE), (top <= EDGE, bottom >= height - EDGE)

@@ -1,4 +1,4 @@
-"""Cuts the patches of one record into PNG files with labels; may run in any process."""
+"""Cuts patches out of one record, and encodes them as PNG files with labels; can run in a worker process."""
 
 import zlib
 from collections import Counter
@@ -63,7 +63,7 @@ def _of_record(record: Record, camera: str, most: int, plan: Plan) -> Patches:
         else:
             data = picture.read_bytes(record)
             image, digest = picture.decode(data, record), _digest(data)
-            # Seeded by the picture, so patches do not depend on the format, the order or the number of processes.
+            # The seed includes the picture's digest, so patches do not depend on format, order or number of processes.
             rng = Random(repr((plan.seed, digest)))  # noqa: S311  no secret
             found = _whole(image, record, camera) if record.patch else _cut(image, record, camera, most, plan, rng)
         for item in found:
@@ -83,7 +83,7 @@ def _of_record(record: Record, camera: str, most: int, plan: Plan) -> Patches:
 def _digest(data: bytes) -> tuple[int, ...]:
     """Returns a digest of a picture.
 
-    Computing it is fifty times as fast as decoding the picture, but it is not safe against forgery.
+    Computing the digest is fifty times as fast as decoding the picture, but the digest is easy to forge.
     """
     half, view = len(data) // 2, memoryview(data)
     return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])

@@ -106,8 +106,8 @@ def _sources(paths: Iterable[Path], *how) -> dict[Source, None]:
 def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
     """Chooses which records of a recording to cut, and the maximum number of patches per record.
 
-    From a long recording, fewer patches per picture are cut. If it has more pictures than `max_per_recording`,
-    only one patch per picture is cut, from pictures that are spread evenly over the recording.
+    The longer a recording is, the fewer patches are cut out of each picture. If a recording has more pictures than
+    `max_per_recording`, only one patch per picture is cut, from pictures that are spread evenly over the recording.
     """
     most = settings.max_per_recording // max(len(offsets), 1)
     if most:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LEVEL = 0  # no compression: it would save a third of the space, but take longer than decoding the picture
+LEVEL = 0  # no compression; compressing would save a third of the space, but take longer than decoding the picture
 
 
 def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:

@@ -59,7 +59,8 @@ def without_balls(
 ) -> list[Patch]:
     """Returns patches that certainly show no ball; none if the picture may contain a ball without a box.
 
-    Three out of four show something: robots, penalty marks and other annotated objects, or edges such as lines.
+    Three out of four patches show something: a robot, a penalty mark, another annotated object, or an edge such as a
+    line.
 
     Args:
         scene: the objects of the picture.
@@ -92,7 +93,8 @@ def without_balls(
 def _edges(green: np.ndarray) -> np.ndarray:
     """Returns the running sum of the strong brightness changes between cells of STEP pixels.
 
-    Only the part of a change above twice the mean change counts: such changes occur at lines and objects, not in noise.
+    Only the part of a change that exceeds twice the mean change counts: noise hardly ever exceeds this limit, but lines
+    and objects do.
     The result is float [rows, columns]; its last value is the total.
     """
     small = green[STEP // 2 :: STEP, STEP // 2 :: STEP].astype(np.int32)
@@ -103,7 +105,7 @@ def _edges(green: np.ndarray) -> np.ndarray:
 
 
 def _of_something(scene: Scene, edges: np.ndarray, rng: Random) -> tuple[float, float]:
-    """Chooses a point at an edge. If there are annotated objects, half of the points are in one of them instead."""
+    """Chooses a point at an edge or, with a probability of one half, in an annotated object if there is one."""
     x, y = rng.random(), rng.random()
     objects = [*chain.from_iterable(scene.objects.values())]
     if objects and rng.random() < 0.5:
@@ -130,7 +132,7 @@ def _repeats(patch: Patch, found: list[Patch]) -> bool:
 
 
 def _contrast(green: np.ndarray, patch: Patch) -> float:
-    """Returns the standard deviation of 8 x 8 sampled pixels; flat patches all look alike to the network."""
+    """Returns the contrast of a patch: the standard deviation of 8 x 8 sampled pixels."""
     left, top, side = patch
     step = -(-side // 8)
     seen = green[top + step // 2 : top + side : step, left + step // 2 : left + side : step].tobytes()

@@ -29,7 +29,7 @@ class RecordStore:
         self.groups.setdefault((camera, recording), []).append((_natural(record.name), at))
         if record.size is not None:
             widths = [box.right - box.left for box in record.boxes if box.kind == BALL]
-            # Rounded, because two formats may write the same box with different last digits.
+            # Diameters are rounded, because two formats may write the same box with different last digits.
             self._diameters.extend(round(min(x / record.size[0], 1), 5) for x in widths if 0 < x < math.inf)
 
     def diameters(self) -> np.ndarray:

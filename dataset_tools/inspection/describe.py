@@ -16,7 +16,7 @@ from dataset_tools.inspection.file_statistics import Statistics, gather, group_t
 
 ATTRIBUTE_LIMIT = 2000  # maximum number of characters shown per attribute
 HDF5 = (".h5", ".hdf5")
-PICTURES = (".jpg", ".jpeg", ".png")  # suffixes of pictures; cut.py reads the folder of a picture
+PICTURES = (".jpg", ".jpeg", ".png")  # for a picture, the suggested cut.py command names its folder
 ANNOTATIONS = (".json", ".yaml", ".yml", ".xml", ".log")  # suffixes of annotations and logs
 ROWS_MAX = 15  # maximum number of groups shown in a table
 
@@ -62,7 +62,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
 
 
 def _with_next_step(path: Path, error: str) -> str:
-    """Adds to an error the command that makes patch files from the path, unless the file is damaged or missing."""
+    """Adds the next step to an error, such as the command that makes patch files from the path."""
     is_there = os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
     ending, is_other = path.suffix.lower(), "Not a patch file" in error
     if not is_other and (not is_there or ending in HDF5 or any(path.glob("*.h5"))):

@@ -14,7 +14,7 @@ from dataset_tools.leaks import hashes
 SATURATED_AT, SATURATED_SHARE = 250, 0.25
 BLURRED_BELOW = 0.03  # limit of `sharpness`, which is 0.1 to 0.7 for sharp patches from the robots' cameras
 FLAT_BELOW = 6.0  # standard deviation of the brightness in grey levels; flatter patches show almost nothing
-# There is a warning if the fraction of the rarer class is below IMBALANCE or the fraction of flawed patches above RARE.
+# Warns if the fraction of the rarer class is below IMBALANCE, or if the fraction of flawed patches is above RARE.
 IMBALANCE, RARE = 0.1, 0.05
 
 

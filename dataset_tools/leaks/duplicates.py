@@ -1,8 +1,8 @@
-"""Finds equal and nearly equal patches of different recordings by a perceptual hash, without comparing all pairs.
+"""Uses a perceptual hash to find equal and similar patches in different recordings, without comparing all pairs.
 
 If two hashes of 64 bits differ in at most 7 bits, then at least one of their four 16-bit bands differs in at most one
-bit (pigeonhole principle). So only patches that share a band, or a band with one bit flipped, are compared. The
-correlation of the pictures then confirms these candidates.
+bit (pigeonhole principle). So only patches that share a band, or a band with one bit flipped, are compared. A pair is
+kept only if its two pictures have a high correlation, too.
 """
 
 from collections.abc import Callable, Iterator
@@ -127,7 +127,7 @@ class _Table:
     """Finds patches by one band of their hash."""
 
     def __init__(self, patches: np.ndarray, look: np.ndarray, band: int):
-        # In random order, because only the first BUCKET_MAX patches with the same band value are compared.
+        # The order is random, because only the first BUCKET_MAX patches with the same band value are compared.
         shuffled = np.random.default_rng(band).permutation(patches)
         keys = _band(look[shuffled], band)
         self.patches = shuffled[np.argsort(keys, kind="stable")]
@@ -136,7 +136,7 @@ class _Table:
         self.counts = np.minimum(counts, BUCKET_MAX)
 
     def matches(self, keys: np.ndarray, owners: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs the owner of each key with the patches that have this value in the band.
+        """Pairs the owner of each key with the patches whose band has the value of the key.
 
         Yields about PAIRS_AT_ONCE pairs at a time.
         """

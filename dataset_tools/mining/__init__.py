@@ -1,1 +1,1 @@
-"""Finds the patches in pictures and logs that are most useful to label."""
+"""Searches pictures and logs for the patches that are most useful to label."""

@@ -21,7 +21,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Record | Skipped]:
-    """Yields annotated pictures in which every ball has a box, and pictures that show no ball according to the user.
+    """Yields annotated pictures in which every ball has a box, and pictures that, the user says, show no ball.
 
     Raises:
         UserError: a source cannot be read.
@@ -61,7 +61,7 @@ def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
     groups: dict[tuple[str, str], list[Choice]] = {}
     for alarm in alarms:
         left, top, right, bottom = alarm.box
-        if right - left == bottom - top:  # otherwise the picture's edge cuts off a part of the patch
+        if right - left == bottom - top:  # a box that the picture's edge cuts off is not square
             groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
     try:
         with working_folder(root, ".mine-") as folder:

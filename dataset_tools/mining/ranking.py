@@ -1,4 +1,4 @@
-"""Ranks candidates for labelling, the least certain first, with few from each second and no two similar ones."""
+"""Ranks candidates for labelling by uncertainty; keeps only a few from each second, and no two similar candidates."""
 
 import re
 from collections import Counter
@@ -110,8 +110,8 @@ class Pool:
     def _second(self, choice: Choice) -> tuple:
         """Returns the group in which a candidate competes: its camera, recording and second.
 
-        This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch forms a group
-        of its own.
+        Only pictures in a log, or with names like `GAME-000123.png`, are grouped by second; any other picture or patch
+        forms a group of its own.
         """
         record, number = choice.record, picture_names.number_of(choice.record)
         time = f"{record.name}/{number}"
@@ -141,7 +141,8 @@ class Known:
     def like(self, X: np.ndarray) -> str:
         """Searches for a patch that is similar to X [size, size, channels].
 
-        Returns `training` or `chosen` if there is one. Otherwise, adds X to the chosen patches and returns "".
+        Returns `training` if a training patch is similar, or `chosen` if a chosen patch is. If no patch is similar,
+        adds X to the chosen patches and returns "".
         """
         small = hashes.small(X[None])
         look = hashes.look(small)[0]
@@ -158,7 +159,7 @@ class Known:
 def choose(pool: Pool, known: Known, most: int) -> tuple[list[Choice], str]:
     """Returns the first `most` candidates that resemble neither a training patch nor each other.
 
-    Also returns a text that says how many candidates were left out, and why.
+    Also returns a message with the number of candidates that were left out, and the reasons.
     """
     chosen, left_out = [], Counter()
     for choice in pool.ranked():

@@ -67,7 +67,7 @@ def _of_side(sums: list[np.ndarray], side: int, inner: int) -> tuple[np.ndarray,
     mean_around, deviation_around = _mean_and_deviation(rest, side * side - inner * inner)
     value = np.abs(mean - mean_around) + deviation - deviation_around
     value = np.where(contrast >= CONTRAST_MIN, value, -np.inf)
-    padded = np.pad(value, 1, constant_values=-np.inf)  # scipy's maximum_filter is much slower
+    padded = np.pad(value, 1, constant_values=-np.inf)  # scipy's maximum_filter is much slower than these lines
     rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
     highest = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
     places = np.argwhere((value == highest) & (value > -np.inf))

@@ -1,4 +1,4 @@
-"""Converts the circles of candidates and detectors to pixels, removes overlapping circles, and draws the rest."""
+"""Converts circles to pixels, removes overlapping circles, and draws circles on pictures."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont

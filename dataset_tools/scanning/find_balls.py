@@ -79,8 +79,8 @@ def balls_of(
     Args:
         answers: [n, 1 or 4], the score, or the score and the circle, of each candidate.
         threshold: scores at or above it count as balls.
-        locate: X -> [n, 3], the circle in fractions of the patch. If it is None, the circle comes from `answers` or is
-            in the middle.
+        locate: X -> [n, 3], the circle in fractions of the patch. If `locate` is None, the circle comes from `answers`
+            or, if `answers` has no circles, is in the middle of the candidate.
         scale: side of a candidate in ball diameters.
 
     Returns:

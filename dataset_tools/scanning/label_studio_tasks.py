@@ -39,7 +39,7 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
     """
     (folder / "pictures").mkdir(parents=True)
     (folder / "labels.xml").write_text(CONFIG, encoding="utf-8")
-    tasks = []  # each takes about 1 kB, much less than the copy of its picture
+    tasks = []  # a task takes about 1 kB, much less than the copy of its picture
 
     def add(record: Record, image: Image.Image, circles, scores, **data: str) -> None:
         address = f"{LOCAL_FILES}pictures/{_save_picture(record, image, folder / 'pictures')}"

@@ -74,7 +74,7 @@ def scan(
 
 
 def of_frames(items: list[Record | Skipped], plan: Plan) -> list[Found | Skipped]:
-    """Returns the candidates of each picture, or `Skipped` if it cannot be read; may run in any process."""
+    """Returns the candidates of each picture, or `Skipped` if it cannot be read; can run in a worker process."""
     return [_of_frame(item, plan) for item in items]
 
 

@@ -2,8 +2,8 @@
 
 The public exporter of NaoTH patches extends a patch by the border only to the left and to the top, and in each
 direction only if the corner's coordinate stays above 0. If the right or lower edge plus the border would be outside the
-camera picture, the exporter subtracts the border there. It stores the box of the extended patch, but the ball's
-position in the patch without border.
+camera picture, the exporter subtracts the border there. The exporter stores the box of the extended patch, but the
+ball's position in the patch without border.
 """
 
 from itertools import product

@@ -8,7 +8,7 @@ import numpy as np
 
 from dataset_tools.sources import borders
 
-BALL_ABOVE, PENALTY_ABOVE, ROBOT_ABOVE = 0.5, 0.75, 0.4  # a patch with a larger overlap shows the object
+BALL_ABOVE, PENALTY_ABOVE, ROBOT_ABOVE = 0.5, 0.75, 0.4  # overlaps above which a patch shows the object
 NO_BALL, BALL, PARTIAL, AMBIGUOUS, DROPPED = range(5)
 KIND_NAMES = ("no ball", "ball", "partial", "ambiguous", "dropped")
 OVERLAPS = ("ball_intersect", "penalty_intersect", "robot_intersect")

@@ -1,8 +1,8 @@
 """Reads pickles of NumPy arrays, numbers, strings and lists, and rejects everything that would run code.
 
 NumPy's own code for reading pickled arrays and types is not used either: a crafted state would make it follow pointers
-from the file. This module builds arrays from bytes, a shape and a plain type. Because nine bytes can request gigabytes,
-it checks all instructions before it executes the first one.
+from the file. This module builds arrays from bytes, a shape and a plain type. Because nine bytes of a pickle can
+request gigabytes of memory, the module checks all instructions before it executes the first one.
 """
 
 import io
@@ -139,7 +139,7 @@ def load_all(path: Path) -> Iterator[object]:
         raise
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    except Exception as error:  # a hostile pickle may raise anything
+    except Exception as error:  # a hostile pickle may raise any exception
         what = printable(error, LIMIT).rstrip(".")
         raise UserError(
             f"{path}: rejected, not a plain data pickle. Received: {type(error).__name__}: {what}."

@@ -12,7 +12,7 @@ from common.errors import UserError
 def parse(
     description: str, kind: type[TrainingOptions], argv: list[str] | None
 ) -> tuple[argparse.Namespace, TrainingOptions]:
-    """Reads the command line of `suspects.py FILE...`; returns it with the project's options for every network.
+    """Reads the command line of `suspects.py FILE...`; returns its arguments and the options for training each network.
 
     Raises:
         UserError: a value is out of range, or a file does not exist.

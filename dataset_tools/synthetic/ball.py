@@ -158,7 +158,7 @@ def paint_balls(image: np.ndarray, balls: dict[str, np.ndarray], canvas: Canvas)
     dark = look_up(balls["rotation"] @ normal, balls["pattern"])
     sun = (balls["sun"].astype(np.float32)[:, None] @ normal)[:, 0]
     ambient = balls["ambient"][:, None]
-    sky = 0.5 - 0.5 * normal[:, 1]  # ambient light comes from above; the ground reflects less
+    sky = 0.5 - 0.5 * normal[:, 1]  # ambient light is strongest from above
     light = ambient * (0.35 + 0.65 * sky) + (1 - ambient) * np.maximum(sun, 0)
     shine = balls["gloss"][:, None] * np.maximum(sun, 0) ** 24
     for c in range(image.shape[1]):

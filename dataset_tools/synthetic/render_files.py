@@ -3,7 +3,7 @@
 `synthetic_files` renders the files on first use, deterministically from a seed, and caches them in the project's own
 format: random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,
 surroundings.py, bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this
-renderer. A classifier trained on this dataset was also tested on those real patches, so its result is not a blind test.
+renderer. A classifier trained on this dataset was tested on the same real patches, so this was not a blind test.
 Nothing is copied from pictures: all content is computed from formulas and ranges of numbers.
 """
 

@@ -16,7 +16,7 @@ SHAPE = np.dtype(
         # centre, rotation in radians, half the side lengths, corner radius
         *[(name, np.float32) for name in ("x", "y", "angle", "a", "b", "round")],
         ("squash", np.float32),  # foreshortening of marks on the ground: factor by which heights shrink
-        ("hollow", np.float32),  # if positive, only the outline is drawn, and this is half of its width
+        ("hollow", np.float32),  # half the width of the outline if only the outline is drawn; otherwise 0
         ("soft", np.float32),  # width of the edge, for shadows and objects out of focus
         ("alpha", np.float32),  # opacity
         ("bulge", np.float32),  # darkening towards the edge, for round parts such as limbs and heads
