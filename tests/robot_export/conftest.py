@@ -17,7 +17,7 @@ def classifier(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def detector(tmp_path_factory):
-    """Exports a detector for 32x32 patches with two channels to every format; returns values like `classifier`."""
+    """Exports a detector for 32x32 patches with two channels to every format; returns the same as `classifier`."""
     return _delivered(tmp_path_factory.mktemp("detector"), "detector", side=32, channels=2)
 
 
