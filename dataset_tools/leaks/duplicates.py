@@ -19,7 +19,7 @@ CORRELATION_MIN = 0.93
 CONTRAST_MIN = 6.0  # grey levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
 # Maximum number of patches compared per band value. A robot that stands still produces thousands of equal patches.
 BUCKET_MAX = 2048
-EQUAL_MAX = 16  # maximum number of recordings per exact duplicate
+EQUAL_MAX = 16  # a patch is paired with equal patches of at most this many recordings
 BLOCK = 1024  # patches looked up at once
 PAIRS_AT_ONCE = 1 << 21
 

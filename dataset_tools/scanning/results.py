@@ -44,8 +44,8 @@ def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn:
 
     Args:
         about: entries of the JSON file. balls: per picture, the candidates and the result of `find_balls.balls_of`.
-        total: maximum number of pictures. drawn: how many to draw, evenly spread. tasks: whether to write Label Studio
-            tasks, too.
+        total: maximum number of pictures. drawn: number of pictures to draw, spread evenly over all pictures.
+        tasks: whether to write Label Studio tasks, too.
 
     Returns:
         `about` with the numbers of pictures, patches, candidates and balls.
