@@ -140,7 +140,8 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
         found = report.across(pairs(ready), side, ready)
     picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
     title = f"{settings.task}, {root}: patches of different recordings that look alike on different sides of the split"
-    report.draw(found, store, side, [title, f"at most {settings.max_leaks:.2%} of a side is allowed"], picture)
+    limit = f"at most {settings.max_leaks:.2%} of a split may have duplicates in another split"
+    report.draw(found, store, side, [title, limit], picture)
     print("\n".join(f"  {line}" for line in found.lines) + f"\n  pairs: {picture}", file=sys.stderr)
     if found.worst_share > settings.max_leaks:
         raise UserError(
