@@ -11,8 +11,8 @@ from common.training import augmentation_ops
 def make_augmentation(seed: int, light: float = 1.0) -> Callable:
     """Makes the augmentation of the default recipe.
 
-    The geometry changes first, because its interpolation would blur the noise. Then come the light, the noise, and
-    clipping to 0..255.
+    The geometry changes first, because its interpolation would blur the noise. The light changes next; then noise is
+    added, and the values are clipped to 0..255.
 
     Args:
         seed: seed for the noise.

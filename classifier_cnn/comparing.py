@@ -19,7 +19,7 @@ def compare_models(arguments: argparse.Namespace, models: list[Path], files: lis
 def subject(max_fpr: float = MAX_FPR) -> Subject:
     """Returns the description of a comparison of classifiers.
 
-    `max_fpr` is the false positive rate at which the recall of the models is compared first.
+    The first metric of the comparison is the recall at a false positive rate of `max_fpr`.
     """
     limits = sorted({max_fpr, *metrics.FPR_LIMITS}, key=lambda limit: (limit != max_fpr, -limit))
     rate = {"scale": 100, "unit": " %"}

@@ -48,7 +48,7 @@ def export(arguments: argparse.Namespace) -> None:
 def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:
     """Chooses a threshold if the user requests one or if the model has none.
 
-    Returns the source with its threshold, the highest false positive rate, and the confidence.
+    Returns the source with its threshold, the highest allowed false positive rate, and the confidence.
     """
     given = {name: getattr(arguments, name) for name in ("max_fpr", "confidence")}
     given = {name: value for name, value in given.items() if value is not None}
@@ -66,8 +66,8 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
     """Returns what an export needs to know about the classifier.
 
     Args:
-        max_fpr: highest false positive rate for choosing a threshold.
-        confidence: confidence that the threshold keeps this rate on new patches.
+        max_fpr: highest false positive rate allowed when a threshold is chosen.
+        confidence: confidence with which the threshold keeps this rate on new patches.
     """
 
     def measure(y, outputs, threshold):
@@ -77,9 +77,10 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         return {name: value for name, value in (kept | {"recall_at_limit": limit}).items() if value is not None}
 
     def choose(y, outputs, before, shipped):
-        """Returns the threshold of a format: the Keras model's threshold, or another threshold if that is better.
+        """Returns the threshold of a format: the Keras model's threshold, or a better one.
 
-        The Keras model's threshold is kept if the format keeps the limit with it and finds as many balls as Keras does.
+        A format keeps the Keras model's threshold if it then stays within the limit and finds as many balls as the
+        Keras model.
         """
         after = measure(y, outputs, shipped)
         negatives = int((y == 0).sum())

@@ -1,4 +1,4 @@
-"""Uses confident learning to find labels that are probably wrong, prints them and writes them to a list."""
+"""Uses confident learning to find labels that are probably wrong; prints them and writes a list of them."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Trains one model for each venue on the other venues, scores the model on this venue, and writes the results."""
+"""Leaves out each venue in turn, trains on the other venues, and writes the model's scores at the venue left out."""
 
 import re
 import tempfile
@@ -55,8 +55,8 @@ def leave_each_out(options: Options, pattern: str) -> None:
 def find_venues(labels, recording, pattern: str):
     """Returns the venue of each patch, str [n].
 
-    Venues with too few patches and recordings without a match are `POOLED`. If even the pool has too few patches, its
-    venue is "" and its patches are always used for training.
+    Venues with too few patches are `POOLED`, and so are recordings that do not match the pattern. If even the pool has
+    too few patches, the venue of its patches is "", and they are always used for training.
 
     Raises:
         UserError: the recordings are unknown, or there are not two venues with enough patches.
@@ -81,7 +81,7 @@ def find_venues(labels, recording, pattern: str):
 
 
 def _left_out(options: Options, rest, there) -> dict:
-    """Trains a model and chooses its threshold and epoch on the other venues, then scores it on this venue."""
+    """Trains a model and chooses its threshold and epoch on `rest`, then scores it on `there`, the venue left out."""
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
     splits = SimpleNamespace(train=train, validation=validation)
@@ -102,14 +102,14 @@ def _left_out(options: Options, rest, there) -> dict:
         "recordings": recordings,
         "recall_at_limit": at_limit(there.y, scores),
         "recall_at_limit_interval": bootstrap_interval(at_limit, there.y, scores, groups=groups),
-        "recall_interval": list(found.values()),  # computed with the same method as the interval below
+        "recall_interval": list(found.values()),  # same method as for the false positive rate
         "false_positive_rate_interval": list(passed.values()),
         "promise": chosen.promise,
     }
 
 
 def table(rows: list[dict], max_fpr: float) -> str:
-    """Makes a table with one line per venue, in the same order as the rows."""
+    """Returns a table with one line per venue, in the order of `rows`."""
     titles = (f"recall at {max_fpr * 100:.4g} %", "recall at threshold", "false positives there")
     keys = ("recall_at_limit", "recall", "false_positive_rate")
     lines = [f"{'patches':>8}{'balls':>7}" + "".join(f"{title:>25}" for title in titles) + "  left out"]

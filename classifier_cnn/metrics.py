@@ -100,7 +100,7 @@ def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
 
 
 def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> float:
-    """Returns the recall at the number of false positives that a rate allows, which is the same for all models.
+    """Returns the recall at the number of false positives that a rate allows; this number is the same for all models.
 
     If several patches share the score at which this number is reached, ties are broken at random: the expected recall
     is on the line between the two neighbouring points of the ROC (Fawcett, Pattern Recognition Letters 2006). With
@@ -188,8 +188,8 @@ def false_positive_interval(labels, scores, threshold: float, recording=None) ->
     """Returns the 95 % interval of the false positive rate (`false_positive_rate_low`, `_high`); {} without negatives.
 
     Two intervals are computed: the exact binomial interval and, if the recordings are known, a bootstrap over whole
-    recordings, because patches of one recording resemble each other. The result begins at the lower of both lower ends,
-    and ends at the higher of both upper ends. The interval is not valid for a threshold chosen on these patches.
+    recordings, because patches of one recording resemble each other. The returned interval extends from the lower of
+    the two lower ends to the higher of the two upper ends. It is not valid for a threshold chosen on these patches.
     """
     labels, scores = checked(labels, scores)
     passed = scores[~labels] >= np.float32(threshold)
@@ -226,8 +226,8 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
 def baseline(labels, X) -> dict[str, float]:
     """Returns the metrics of two simple baselines.
 
-    The first baseline always answers "no ball". The score of the second is how much brighter the middle of a patch is
-    than the whole patch.
+    The first baseline always answers "no ball". The score of the second baseline is how much brighter the middle of a
+    patch is than the whole patch.
 
     On real patches, the second baseline separates the classes better than the mean brightness or the contrast does.
 

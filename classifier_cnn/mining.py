@@ -29,7 +29,7 @@ from dataset_tools.sources.skip_counts import Skips
 from robot_export.foreign_options import foreign
 from robot_export.scorer import Scorer, check_alike, open_scorer
 
-SHOWN_FROM = 0.5  # lowest score of a ball that is shown in a task
+SHOWN_FROM = 0.5  # balls with a lower score are not shown in a task
 RECORDINGS_SHOWN = 40  # maximum number of recordings in the report
 WORDS = {
     "nearest": "nearest to a score of 0.5",
@@ -141,5 +141,5 @@ def training_files(run: Path) -> list[Path]:
 
 
 def _rendered(task: str, root: Path) -> dict[str, Path]:
-    """Replaces the renderer, because a run on synthetic patches has no files with which to compare patches."""
+    """Raises an error instead of rendering: a run on synthetic patches has no training files to compare with."""
     raise UserError("rendered patches")

@@ -50,7 +50,7 @@ def add_limit(group, meaning: str) -> None:
 
 
 def check_limit(max_fpr: float | None, confidence: float | None) -> None:
-    """Refuses impossible rates and confidences; None means the default.
+    """Refuses rates and confidences that are out of range. None is accepted, and means the default.
 
     Raises:
         UserError: a value is out of range.

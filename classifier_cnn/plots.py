@@ -81,7 +81,7 @@ def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, flo
     axes.set_xlabel(f"false positive rate (left edge: 0 of {points.negatives:.0f})")
     plots.plain_log_axis(axes.xaxis)
     axes.xaxis.set_major_formatter(lambda value, _: plots.percent(value))
-    axes.legend(loc="center right")  # above the texts that give the recall at each limit
+    axes.legend(loc="center right")  # above the labels with the recall at each limit
 
 
 def score_histogram(path: Path, scored: Scored) -> None:

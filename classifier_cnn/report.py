@@ -60,10 +60,10 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
 
     Args:
         arguments: those of evaluate.py.
-        threshold: the decision threshold; origin: a text that says where the threshold comes from.
+        threshold: the decision threshold. origin: describes where the threshold comes from, for the report.
 
     Raises:
-        UserError: files cannot be read or scored together, or the model expects patches of another kind.
+        UserError: files cannot be read or scored together, or the model expects patches of another shape.
     """
     patches, files = read_files(arguments.files, "classification")
     predict = load_predictor(model_file, patches.X.shape[1:], outputs=1)

@@ -15,7 +15,7 @@ PANELS = (
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, threshold: float, name: str = "") -> None:
-    """Adds `robustness` and a sentence in `notes` to the result of `report`, and draws robustness.png.
+    """Draws robustness.png, stores its metrics in `result["robustness"]`, and adds a sentence to `result["notes"]`.
 
     `predict` is a function: uint8 [n, height, width, channels] -> scores float32 [n, 1].
     """

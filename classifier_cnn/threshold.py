@@ -33,9 +33,9 @@ def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=Non
 
     The k-th highest score of the negatives is an order statistic: the probability that its false positive rate on new
     patches exceeds a limit follows from the binomial distribution alone, whatever the scores are (Tong, Feng & Li,
-    Neyman-Pearson classification algorithms and NP receiver operating characteristics, Science Advances 2018). Ties
-    make this probability smaller. If there are too few negatives for a guarantee, or `confidence` is 0, the rate on
-    these patches is <= `max_fpr`.
+    Neyman-Pearson classification algorithms and NP receiver operating characteristics, Science Advances 2018). Equal
+    scores make this probability smaller. If there are too few negatives for a guarantee, or `confidence` is 0, the rate
+    on these patches is <= `max_fpr`.
 
     Of the thresholds that find the same balls, the one with the fewest false positives is chosen. The lowest allowed
     threshold would be among saturated scores near 0 if the classes are well separated. The chosen threshold is midway
@@ -71,7 +71,7 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
         recall = float(points.true_positives[points.scores >= 0.5].max(initial=0) / points.positives)
         warning = "all patches show a ball, so the threshold is set to 0.5"
         return Threshold(0.5, max_fpr, confidence, None, recall, *about, warning)
-    kept = int(np.sum(points.false_positives <= allowed))  # number of distinct scores that may be detected
+    kept = int(np.sum(points.false_positives <= allowed))  # number of distinct scores whose patches may be detected
     if points.positives:  # scores below the lowest detected ball would add only false positives
         hits = np.append(0, points.true_positives[:kept])
         kept = int(np.searchsorted(hits, hits[-1]))
@@ -83,7 +83,7 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
 
 
 def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[list[dict] | None, str]:
-    """Returns the thresholds of all side classes, or None if one has no guarantee, and a text that explains why."""
+    """Returns a threshold per side class and a description; or None and the reason why there is only one threshold."""
     classes, needed = size_class(side), needed_negatives(max_fpr, confidence)
     alone = "One threshold for all sizes: "
     if classes is None:
@@ -108,10 +108,11 @@ def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[l
 
 
 def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -> tuple[int, bool]:
-    """Returns how many of `negatives` patches may be detected, and whether this guarantees the limit.
+    """Returns how many of `negatives` patches without a ball may be detected, and whether this guarantees the limit.
 
-    This number is the largest one with P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence. If there is no
-    such number, or the confidence is 0, it is the largest number whose rate on these patches is <= max_fpr.
+    This number is the largest one with P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence. If no number
+    fulfils this condition, or the confidence is 0, the function returns the largest number whose rate on these patches
+    is <= max_fpr.
     """
     empirical = int(max_fpr * negatives) + 1
     empirical -= empirical > max_fpr * negatives * (1 + 1e-12)  # 0.29 * 100 is 28.999...
@@ -130,7 +131,7 @@ def upper_bound(false_positives, negatives: int, confidence: float):
 
 
 def needed_negatives(max_fpr: float, confidence: float) -> int | None:
-    """Returns how many patches without a ball the guarantee needs (299 for 1 % with 95 %); None if it is impossible."""
+    """Returns how many negatives a guarantee needs (299 for 1 % with 95 % confidence); None if no number is enough."""
     return ceil(log(1 - confidence) / log1p(-max_fpr)) if max_fpr else None
 
 

@@ -53,7 +53,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """Returns the network and the updated options; the network is new, or the one that --init names."""
+    """Returns the network and the updated options. The network is loaded if --init is given; otherwise, it is new."""
     X = splits.train.X
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -81,7 +81,7 @@ def prepare(model, options: Options, splits):
 
 def finish(run, options: Options, splits, model, history) -> None:
     """Saves the model, chooses its threshold on validation, evaluates it once on test, and prints the results."""
-    run.save_model(model, history)  # first, so that the model is not lost if something below fails
+    run.save_model(model, history)  # the first step, so that the model is not lost if a later step fails
     predict = make_predictor(model)
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}
@@ -91,7 +91,7 @@ def finish(run, options: Options, splits, model, history) -> None:
         split: report(run.path, metrics.Scored(part, scores[split], chosen.value, split), confidence=options.confidence)
         for split, part in judged.items()
     }
-    if options.export == "all":  # usually not in a grid
+    if options.export == "all":  # a grid usually exports only the Keras model
         last = list(judged)[-1]
         sheet(run.path, results[last], predict, judged[last], chosen.value, last)
     if chosen.false_positive_bound is not None:

@@ -1,4 +1,4 @@
-"""For each venue, trains a model on all other venues and scores the model on this venue, as in a new hall.
+"""Leaves out one venue at a time, trains on the other venues and scores the model on the venue that was left out.
 
 python3 venues.py --dataset STEM                          recordings whose names differ only in the number are one venue
 python3 venues.py --dataset STEM --group '^(top|bottom)'  the first group of a regular expression names the venue
@@ -57,7 +57,7 @@ def parse_args(argv: list[str] | None = None) -> VenueOptions:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line, then leaves out one venue after the other."""
+    """Parses the command line, then leaves out one venue at a time."""
     options = parse_args(argv)
     launch.switch_off()
     with quiet_stderr():

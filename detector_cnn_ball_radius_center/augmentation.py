@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-# How far the labelled centre is to the right of the visible centre and how far below it, as fractions of the patch. In
-# a 16x16 patch, the offset is about a tenth of a pixel. It comes from how the patches were sampled and labelled, so a
-# flip of the patch does not change the direction of the offset.
+# The labelled centre is this far to the right of the visible centre and this far below it, in fractions of the patch.
+# In a 16x16 patch, the offset is about a tenth of a pixel. It comes from how the patches were sampled and labelled, so
+# a flip of the patch does not change the direction of the offset.
 LABEL_OFFSET = (0.004, 0.01)
 # The strength of the light changes (see `make_augmentation`), and the largest standard deviation of the noise in grey
 # levels.

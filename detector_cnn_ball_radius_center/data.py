@@ -1,4 +1,4 @@
-"""Loads the patches for a detector run, or synthetic patches as a replacement."""
+"""Loads the patches for a detector run, or renders synthetic patches."""
 
 from common.datasets.load import Splits, load_splits
 from common.runs.preflight import preflight
@@ -11,7 +11,9 @@ TASK = "detection"
 
 
 def load_data(options: Options) -> Splits:
-    """Finds, downloads and reads the patches of a run, or renders synthetic patches on request or as a replacement.
+    """Finds, downloads and reads the patches of a run.
+
+    Renders synthetic patches if they are requested, or if the default patches cannot be downloaded.
 
     Raises:
         UserError: a dataset or file does not exist or cannot be used for training, or a robot cannot use the model.
@@ -22,5 +24,5 @@ def load_data(options: Options) -> Splits:
 
 
 def check_and_load(options: Options) -> tuple[Splits, Server] | None:
-    """Returns the patches and the server of a run, or None if there is nothing to train; see common.runs.preflight."""
+    """Returns a run's patches and tracking server, or None if there is nothing to train; see common.runs.preflight."""
     return preflight(options, TASK, load_data)

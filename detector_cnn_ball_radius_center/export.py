@@ -1,6 +1,6 @@
 """Exports a trained detector to all formats, compares them with the model, and writes model.json and its card.
 
-python3 export.py ../runs/NAME                            with the patches that the run recorded
+python3 export.py ../runs/NAME                            uses the run's own patches
 python3 export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
 """
 

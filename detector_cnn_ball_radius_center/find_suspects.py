@@ -1,4 +1,4 @@
-"""Finds labelled circles that are probably wrong: size and blur do not explain how far the prediction is from them."""
+"""Finds labelled circles that are probably wrong: they are further from the prediction than size and blur explain."""
 
 import argparse
 

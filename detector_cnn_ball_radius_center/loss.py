@@ -13,7 +13,7 @@ import tensorflow as tf
 # Huber's loss is quadratic for errors below this fraction of the patch, and linear for larger errors. In a 16x16 patch,
 # the fraction is a third of a pixel.
 HUBER_DELTA = 0.02
-SMALLEST_RADIUS = 0.01  # fraction of the patch; if the predicted radius is smaller, the IoU is computed with this one
+SMALLEST_RADIUS = 0.01  # fraction of the patch; the IoU of a smaller predicted circle is computed with this radius
 
 
 def make_loss(name: str) -> Callable:

@@ -12,7 +12,7 @@ IOU_LIMITS = (0.5, 0.75)
 
 
 def checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
-    """Returns both arrays as float64 [n, 3]; raises a ValueError if no metric can be computed from them."""
+    """Returns labels and predictions as float64 [n, 3]; raises a ValueError if no metric can be computed from them."""
     y, circles = np.asarray(y, np.float64), np.asarray(circles, np.float64)
     if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
         raise ValueError(f"Each label needs a circle of three values. Received: {y.shape}, {circles.shape}")

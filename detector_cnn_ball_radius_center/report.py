@@ -44,7 +44,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
     """Reads the files of evaluate.py, scores a saved model on them, writes the report to a new folder, and prints it.
 
     Raises:
-        UserError: files cannot be read or scored together, or the model is for different patches.
+        UserError: files cannot be read or scored together, or the model expects patches of another shape.
     """
     patches, files = read_files(arguments.files, "detection")
     predict = load_predictor(model_file, patches.X.shape[1:], outputs=3)
@@ -62,7 +62,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
 
 
 def read_mean_circle(model_file: Path, y) -> tuple[list[float], str]:
-    """Returns the baseline's circle and a text that says where it comes from: the training data or the scored files.
+    """Returns the baseline's circle and a description of its source: the training data or the scored files.
 
     The baseline is only for comparison, so a model.json without a mean circle is not an error.
     """

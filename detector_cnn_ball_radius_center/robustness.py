@@ -15,7 +15,7 @@ PANELS = (
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = "") -> None:
-    """Draws robustness.png, and adds the metrics as `robustness` and a note about them to the result of `report`.
+    """Draws robustness.png, stores its metrics in `result["robustness"]`, and adds a sentence to `result["notes"]`.
 
     A shift or zoom also moves the true circles. `predict` is a function: uint8 [n, h, w, channels] -> float32 [n, 3].
     """

@@ -55,7 +55,7 @@ def check_family(classification: Path, detection: Path) -> None:
     Only the names of the files are compared. Files whose names are not from the archive are not refused here.
 
     Raises:
-        UserError: the files belong to two families.
+        UserError: the files belong to different families.
     """
     kinds = []
     for path, task in ((classification, "classification"), (detection, "detection")):

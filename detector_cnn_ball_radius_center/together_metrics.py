@@ -43,7 +43,7 @@ def score(classifier: Path, detector: Path, classification, detection) -> tuple[
         classification, detection: common.datasets.patch_file.Patches.
 
     Raises:
-        UserError: a model cannot be loaded or is for different patches.
+        UserError: a model cannot be loaded, or expects patches of another shape.
     """
     decide, locate = (load_predictor(file, detection.X.shape[1:], n) for file, n in ((classifier, 1), (detector, 3)))
     empty = classification.take(classification.y == 0)

@@ -38,7 +38,7 @@ def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path,
     Args:
         arguments: those of score_together.py.
         classifier, detector: .keras files.
-        threshold: the classifier's threshold; origin: a text that says where it comes from.
+        threshold: the classifier's threshold. origin: describes where the threshold comes from, for the report.
 
     Raises:
         UserError: the files cannot be read or scored together.

@@ -93,7 +93,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     circles = {split: predict(part.X) for split, part in judged.items()}
     results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
-    if options.export == "all":  # usually not the case in a grid
+    if options.export == "all":  # a grid usually exports only the Keras model
         last = list(judged)[-1]
         sheet(run.path, results[last], predict, judged[last], last)
     numbers = {split: result["metrics"] for split, result in results.items()}
