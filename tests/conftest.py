@@ -11,14 +11,15 @@ from .common.tracking.mlflow_server import mlflow_2, mlflow_3
 
 __all__ = ["mlflow_2", "mlflow_3"]  # servers that run for the whole session, shared by the tests in several folders
 
-# A program that a script starts in the background ignores Ctrl-C, and so would the programs that tests interrupt.
+# If a script starts pytest in the background, pytest ignores Ctrl-C, and so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # TensorFlow uses one thread, as in train.py. This must be set before any test computes. With more threads, the order of
 # additions varies, and identical runs would differ.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
-# The fixture below cannot patch child processes. There, requests and urllib use this proxy, which refuses connections.
+# The fixture below cannot patch child processes: in those, requests and urllib use this proxy, which refuses
+# connections.
 _NO_WAY_OUT = {
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",

@@ -95,7 +95,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def unresolved(path: Path) -> Iterator[str]:
-    """Yields the names that a file imports from our packages but that do not exist, for example after a renaming."""
+    """Yields the names that a file imports from our packages but that do not exist, for example after a rename."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and not node.level and node.module.split(".")[0] in PACKAGES:
             given = _names_of(node.module)
@@ -124,7 +124,7 @@ def _names_of(module: str) -> frozenset[str]:
 
 
 def logic_lines(path: Path) -> int:
-    """Counts the lines of a file without docstrings and comments; each call and table counts as one line."""
+    """Counts a file's lines without docstrings and comments; a statement over several lines counts as one line."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -133,7 +133,7 @@ def logic_lines(path: Path) -> int:
 
 
 def without_test(room: str) -> list[str]:
-    """Returns the files of a package that have more than LOGIC_LINES but no test file with their name."""
+    """Returns a package's files that have more than LOGIC_LINES lines of logic but no test file with their name."""
     return [
         str(path.relative_to(ROOT))
         for path in FILES
@@ -149,7 +149,7 @@ def may_import(room: str, other: str) -> bool:
 
 
 def arrows() -> dict[str, Counter]:
-    """Counts for each package how often its files import each other package."""
+    """Counts, for every package, its imports from each of the other packages."""
     found = defaultdict(Counter)
     for path in FILES:
         if own := room_of(name_of(path)):
@@ -158,7 +158,7 @@ def arrows() -> dict[str, Counter]:
 
 
 def main() -> None:
-    """Prints every package with its files, lines and imports, and the totals."""
+    """Prints the number of files, the number of lines and the imports of every package, and the totals."""
     counts, lines, drawn = Counter(), Counter(), arrows()
     for path in FILES:
         room = room_of(name_of(path)) or "common"

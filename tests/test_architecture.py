@@ -56,10 +56,7 @@ def test_no_two_files_import_each_other():
 
 
 def test_few_imports_are_late():
-    """Late imports are allowed only for `--help`, missing files and optional runtimes.
-
-    The reasons are in pyproject.toml.
-    """
+    """Imports inside functions are allowed only for the reasons in pyproject.toml, for example for a fast `--help`."""
     late = {
         f"{path.relative_to(ROOT)}:{inner.lineno}"
         for path in FILES
@@ -87,7 +84,7 @@ def test_only_the_lines_of_the_launcher_edit_sys_path():
 
 
 def test_tests_mirror_the_tree():
-    """The tests of robot_export/X.py are in tests/robot_export/test_X.py, and the same holds for every folder."""
+    """The tests for robot_export/X.py are in tests/robot_export/test_X.py, and the same holds for every folder."""
     missing = {file for package in house.PACKAGES for file in house.without_test(package)}
     assert missing == set(house.NOT_MIRRORED), "write tests/FOLDER/test_FILE.py, or give the reason in NOT_MIRRORED"
 
@@ -112,4 +109,4 @@ def test_both_projects_have_the_same_files():
         "mining.py",
         "venues.py",
         "leave_out_venues.py",
-    }  # a circle has no threshold; the others are for the classifier only
+    }  # a circle has no threshold; mining and venues are for the classifier only

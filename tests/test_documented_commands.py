@@ -84,7 +84,8 @@ def place(tmp_path_factory):
         }
         words = {}
         for project, word in (("classifier_cnn", "CLASSIFIER"), ("detector_cnn_ball_radius_center", "DETECTOR")):
-            small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"  # docs/robots.md combines both models
+            # docs/robots.md combines the classifier and the detector, which must have the same mean
+            small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"
             ran(f"cd {project} && python3 train.py {small} --run-name {word}", ROOT, settings)
             (words[word],) = (folder / "runs").glob(f"*_{word}")
         yield folder, settings, words

@@ -22,7 +22,7 @@ def page(folder):
 
 def run(script, *arguments):
     settings = environment()
-    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the program must also print no log lines if this is not set
+    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # without this variable, too, the program must print no log lines
     return subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, env=settings, check=False
     )
@@ -35,7 +35,7 @@ def test_the_page_for_a_new_project_trains(tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "There is no validation file" in ended.stderr
     shown = [line for line in re.split("[\r\n]+", ended.stderr) if not line.startswith(("note: ", "training: "))]
-    assert not "".join(shown).strip()  # no log lines of TensorFlow
+    assert not "".join(shown).strip()  # no log lines from TensorFlow
     (folder,) = (path.parent for path in (tmp_path / "runs").glob("*/model.keras"))
     rows = (folder / "metrics.csv").read_text()
     assert len(rows.splitlines()) == 21

@@ -9,7 +9,8 @@ import pytest
 
 from .tiny import ROOT
 
-# Replaces a Python of a given version. In the environments that it makes, PIP replaces Python; PIP can be told to fail.
+# A script that pretends to be a Python of a given version. Its virtual environments contain PIP instead of Python, and
+# PIP can be told to fail.
 PYTHON = """#!/bin/sh
 case "$*" in
   --version) echo "Python {version}" ;;

@@ -46,7 +46,7 @@ def models(tmp_path_factory):
 
 
 def write(path, recordings=12, **changed):
-    """Writes noisy patches with two brightness levels; the brighter ones are balls. Each recording has 20 patches."""
+    """Writes noisy patches with two brightness levels. Bright patches are balls. Each recording has 20 patches."""
     rng = np.random.default_rng(0)
     y = np.arange(20 * recordings) % 2
     level = np.where(y == 1, 150, 100)[:, None, None, None]
@@ -193,7 +193,7 @@ def test_few_recordings_are_reported(models, tmp_path, capsys, recordings, chang
     assert run(models / "poor", models / "good", file, "--output-dir", tmp_path / "out") == 0
     assert note in capsys.readouterr().out
     row = json.loads((tmp_path / "out" / "comparison.json").read_text())["against_A"]["B"]["numbers"][1]
-    assert row["interval"][0] < row["interval"][1]  # drawing only whole recordings would give a width of 0
+    assert row["interval"][0] < row["interval"][1]  # drawing only whole recordings would give an interval of width 0
 
 
 def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, capsys):

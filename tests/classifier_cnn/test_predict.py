@@ -200,7 +200,7 @@ def test_label_studio_tasks_are_read_back_by_cut_once_annotated(tmp_path, models
     folder = tmp_path / "out" / "label_studio"
     tasks = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
     assert len(tasks) == len(list((folder / "pictures").iterdir())) == 4
-    for task in tasks:  # as Label Studio exports a task after its predictions were accepted
+    for task in tasks:  # as Label Studio exports a task whose predictions were accepted
         task["annotations"] = [{"id": 1, "result": task["predictions"][0]["result"], "was_cancelled": False}]
     (tmp_path / "export.json").write_text(json.dumps(tasks))
     command = [tmp_path / "export.json", "--pictures", folder / "pictures", "--output", tmp_path / "root", "--jobs", 1]

@@ -29,7 +29,7 @@ SMALL += ("--export", "none")  # the exports take seconds, so only some tests ma
 def files(tmp_path_factory) -> list[str]:
     """Returns --data-train, --data-val and --data-test with tiny files.
 
-    Each patch size has 50 patches without a ball.
+    Each file has 50 patches without a ball for every patch size in the camera picture.
     """
     folder = tmp_path_factory.mktemp("patches")
     arguments, side = [], np.tile([10, 20, 40, 80], 75)
@@ -225,7 +225,7 @@ def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, m
     _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
     assert run.info.status == "FAILED"
     assert run.data.metrics["validation_final/recall"] == told["metrics"]["validation"]["recall"]
-    # Without the fault, the command that the help names completes the run's folder.
+    # Once the fault is gone, the export command completes the run's folder.
     monkeypatch.undo()
     export.main([str(folder), "--calibration", files[1], "--validation", files[3]])
     whole = json.loads((folder / "model.json").read_text())
@@ -235,7 +235,7 @@ def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, m
     for name in ("false_positive_bound", "false_positive_rate_high"):
         value = literal(np.float32(whole["metrics"]["validation"][name]))
         assert f"static const float {name} = {value};" in (folder / "model.h").read_text()
-    # With a different --max-fpr, the guarantee is for that rate.
+    # If export.py gets a different --max-fpr, the guarantee is for that rate.
     monkeypatch.setitem(plan_files.CHOICES, "all", ("keras",))
     export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--max-fpr", "0.3"])
     whole = json.loads((folder / "model.json").read_text())
@@ -260,7 +260,7 @@ def test_fine_tuning_starts_from_a_model(finished, files, tmp_path, monkeypatch)
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
     """Without archive and cache, a dry run uses synthetic patches.
 
-    It says so in a warning, in its name and in its tags.
+    A warning, the run's name and its tags say that the patches are synthetic.
     """
     paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
     monkeypatch.setattr("classifier_cnn.data.synthetic_files", lambda *_, **__: paths)

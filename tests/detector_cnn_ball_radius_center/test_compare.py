@@ -11,7 +11,7 @@ from ..tiny import detection_file, discs
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Makes two detectors that always predict the same circle: the mean circle, and a circle two pixels off."""
+    """Makes two detectors with constant outputs: the mean circle, and a circle that is two pixels off."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")

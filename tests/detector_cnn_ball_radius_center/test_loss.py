@@ -16,7 +16,7 @@ seeds = st.integers(0, 2**32 - 1)
 def circles(seed, low=(0.05, 0.0, 0.0), high=(0.75, 1.0, 1.0)):
     """Draws a thousand circles (float32).
 
-    Two such sets contain pairs that are equal, that touch and that are far apart.
+    Two such sets contain pairs of circles that are equal, pairs that touch, and pairs that are far apart.
     """
     drawn = np.random.default_rng(seed).uniform(low, high, (1000, 3)).astype(np.float32)
     drawn[::10, 1:] = 0.5
@@ -35,12 +35,12 @@ def gradient(loss, y, found):
 @given(seeds)
 @settings(deadline=None, max_examples=5)
 def test_circle_iou_loss_contains_the_true_iou(seed):
-    """Without the penalty for the distance, 1 - loss is the IoU of the metrics."""
+    """Without the penalty for the distance, 1 - loss equals the IoU that the metrics compute."""
     y, found = circles(seed), circles(seed + 1)
     distance = np.hypot(*(y - found)[:, 1:].T)
     around = np.maximum(distance + y[:, 0] + found[:, 0], 2 * np.maximum(y[:, 0], found[:, 0]))
     overlap = 1 - circle_iou_loss(tf.constant(y), tf.constant(found)).numpy() + (distance / around) ** 2
-    # If circles hardly overlap, float32 and acos near 1 are less accurate.
+    # The tolerance is for circles that hardly overlap: there, acos of a float32 near 1 is inaccurate.
     np.testing.assert_allclose(overlap, circle_iou(y, found), atol=3e-3)
 
 

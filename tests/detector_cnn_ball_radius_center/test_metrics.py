@@ -29,13 +29,13 @@ def test_iou_equals_the_one_of_counted_cells(seed):
     [
         ((0.4, 0.5, 0.5), (0.4, 0.5, 0.5), 1),
         ((0.4, 0.5, 0.5), (0.2, 0.5, 0.5), 0.25),  # one circle inside the other: the ratio of their areas
-        ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # the same, but the circles touch
+        ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # one circle inside the other, and touching it
         ((0.2, 0.2, 0.5), (0.2, 0.6, 0.5), 0),  # touching from outside
         ((0.2, 0.1, 0.1), (0.2, 0.9, 0.9), 0),
         ((0.4, 0.5, 0.5), (-0.4, 0.5, 0.5), 0),  # a negative radius is not a circle
         ((0.4, 0.5, 0.5), (0.0, 0.5, 0.5), 0),
         ((0.0, 0.5, 0.5), (0.0, 0.5, 0.5), 0),
-        # The centres are a radius apart: a lens of area (2 pi / 3 - sqrt(3) / 2) r^2, total area 2 pi r^2.
+        # The centres are one radius apart, so the circles share the area (2 pi / 3 - sqrt(3) / 2) r^2.
         ((0.3, 0.5, 0.5), (0.3, 0.8, 0.5), (2 * np.pi / 3 - 3**0.5 / 2) / (4 * np.pi / 3 + 3**0.5 / 2)),
     ],
 )
@@ -46,7 +46,11 @@ def test_iou_computed_by_hand(a, b, expected):
 
 @pytest.fixture
 def four():
-    """Returns four circles: correct; off by (3, -4) of 20 pixels; radius off by 2 pixels; off by 20, far outside."""
+    """Returns four circles and their predictions, in patches of 20 pixels.
+
+    The first prediction is correct. Three are wrong: a centre by (3, -4) pixels, a radius by 2 pixels, and a centre by
+    20 pixels.
+    """
     y = np.full((4, 3), 0.5)
     y[:, 0] = 0.3, 0.3, 0.4, 0.5
     found = y.copy()

@@ -13,7 +13,7 @@ CENTRE = [0.4, 0.5, 0.5]
 def crafted():
     """Returns five negatives and four balls.
 
-    The balls have a good circle, have a bad circle, are not found, and have a score equal to the threshold.
+    One ball has a good circle, one has a bad circle, one is not found, and one has a score equal to the threshold.
     """
     circle = np.array([CENTRE, [0.1, 0.1, 0.1], CENTRE, CENTRE])
     probability = np.float32([0.9, 0.8, 0.2, 0.7])

@@ -111,7 +111,7 @@ def test_evaluate_gives_the_same_numbers_as_the_run(finished, files, tmp_path, c
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains(loss, files):
-    """Trains with `build` and `prepare` like the benchmarks, without a run folder and pictures."""
+    """Trains with `build` and `prepare` as the benchmarks do: without a run folder and without pictures."""
     options = parse_args([*SMALL, "--loss", loss, "--epochs", "8"])
     train_part, validation = (read_patches(path, "detection") for path in files[1::2])
     splits = SimpleNamespace(train=train_part, validation=validation)
@@ -127,7 +127,7 @@ def test_every_loss_trains(loss, files):
 
 
 def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(finished, files, tmp_path, monkeypatch):
-    """After SIGTERM, model and pictures are complete, and the resumed run has the weights of `finished` at the end."""
+    """After SIGTERM, the model and the pictures are complete. The resumed run ends with the weights of `finished`."""
     calls, original = [], RunFolder.epoch
 
     def report(self, number, numbers):

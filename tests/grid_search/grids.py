@@ -123,12 +123,12 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def half_done(grid: Grid) -> bool:
-    """Whether a run has finished some epochs but not all."""
+    """Returns whether a run has finished some of its epochs, but not all."""
     return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.run_folders())
 
 
 def processes(driver: int, kind: str) -> list[int]:
-    """Returns the pids of one kind of processes in a grid: `slot`, `worker`, `parent` (its forks) or `training`."""
+    """Returns the pids of a grid's processes of one kind: `slot`, `worker`, `parent` (forks the runs) or `training`."""
     commands = descendants(driver)
     found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
     found["worker"] = [pid for pid in children(driver) if "grid_search.fork_server" in commands.get(pid, "")]
@@ -147,7 +147,7 @@ def children(pid: int) -> list[int]:
 
 
 def wait_until_gone(pids: Iterable[int], seconds: float = 240) -> None:
-    """Waits until all processes of a grid have ended; Ray's agents continue for a minute without a head node."""
+    """Waits until all processes of a grid have ended. Without a head node, Ray's agents continue for a minute."""
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and _lives(pid)]:
         assert time.monotonic() < deadline, f"still there: {left}"

@@ -1,4 +1,4 @@
-"""A small project for testing grids: a linear classifier of tiles that has all parts of a project, but no TensorFlow.
+"""A small project for testing grids: it has all parts of a project, but trains a linear classifier without TensorFlow.
 
 `--trouble` makes a run fail: `bad-input`, `disk` (an OSError that becomes a UserError, as in
 common.atomic_files), `killed`.

@@ -1,4 +1,4 @@
-"""Checks the address of a cluster before Ray uses it, because Ray would try for minutes."""
+"""Checks a cluster's address before Ray uses it, because Ray would try to reach a wrong address for minutes."""
 
 import socket
 

@@ -160,7 +160,7 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
 
 
 def _far(grid) -> list[Path]:
-    """Finds the runs that train on the other node: the driver has copied their logs, which end in .far.log."""
+    """Finds the runs that train on the other node: the driver has copied their logs, named *.far.log."""
     numbers = (
         {path.name.partition(".")[0] for path in grid.folder.glob("logs/*.far.log")} if grid.runs.exists() else set()
     )
@@ -175,7 +175,7 @@ def _epochs(path: Path) -> int:
 
 
 def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
-    """For example, the temporary folder of macOS has a long path: /var/folders and 40 more characters."""
+    """For example, macOS's temporary folder has a long path: /var/folders and 40 more characters."""
     long = tmp_path / ("x" * 60)
     long.mkdir()
     monkeypatch.delenv("RAY_TMPDIR", raising=False)

@@ -7,7 +7,7 @@ from grid_search.report import write_report
 
 
 def test_a_grid_of_one_run_has_a_report_too(tmp_path):
-    """The user replaces every array of a script by a single value."""
+    """The user has replaced every array of a script with a single value."""
     run = Run(0, {}, "12345678-000_training", {})
     folder = tmp_path / "grid_small_training_12345678"
     plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (run,))

@@ -1,4 +1,4 @@
-"""Tests copying the folder of a run while it is written, and reading its state."""
+"""Tests copying a run's folder while it is being written, and reading the run's state."""
 
 import json
 
@@ -80,7 +80,7 @@ def test_the_folder_of_a_run_is_found_and_an_empty_one_removed(tmp_path):
     assert find_folder(plan, one) == begun
     assert find_folder(plan, two) is None
     (former / "config.json").write_text("{}")
-    assert find_folder(plan, two) == former  # folders of runs used to have names of this form
+    assert find_folder(plan, two) == former  # run folders used to have names of this form
     progress = Progress.on_disk(plan, one)
     assert (progress.status, progress.epochs, progress.rows) == ("stopped", 9, [])
     remove_empty_folders(plan)

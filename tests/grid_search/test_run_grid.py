@@ -1,4 +1,4 @@
-"""Runs grids on real Ray clusters to the end, stops and resumes them; the long tests are marked slow."""
+"""Runs, stops and resumes grids on real Ray clusters; the long tests are marked slow."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def test_a_store_that_cannot_be_opened_is_told_before_the_data_is_read(tmp_path)
 
 @pytest.mark.slow
 def test_a_run_in_a_grid_is_the_same_as_on_the_command_line(tmp_path):
-    """Both runs have the same metrics in every epoch and the same weights."""
+    """A run has the same weights, and the same metrics in every epoch, in a grid and on the command line."""
     grid = Grid(tmp_path, "--filters", "4", "--dense", "8", "16", "--epochs", "2", module="classifier_cnn.train")
     assert grid.run() == 0
     files = [

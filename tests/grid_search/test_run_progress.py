@@ -1,4 +1,4 @@
-"""Tests an active run: the job for a slot, and the files that the driver gets from another node."""
+"""Tests an active run: the job that a slot gets, and the files that the driver gets from another node."""
 
 import json
 

@@ -31,7 +31,7 @@ def test_the_driver_is_killed_in_the_middle_of_64_runs(tmp_path):
     assert grid.run() == 0
     assert "resumes after epoch" in grid.said()
     grid.check_complete(64, epochs=5)
-    assert grid.run() == 0  # a third start has nothing left to do
+    assert grid.run() == 0  # the third time, the grid has nothing left to do
     grid.check_complete(64, epochs=5)
 
 
@@ -58,7 +58,7 @@ def test_a_killed_process_costs_nothing(tmp_path, victim):
 def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
     """One case kills the whole process tree, as a reboot does. The same command resumes the grid.
 
-    Without the head process, Ray and the runs continue for a minute, which is 120 epochs.
+    Without the head process, Ray and the runs continue for a minute, long enough for 120 epochs.
     """
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", str(epochs), "--delay", "0.5")
     driver = grid.start()
@@ -88,7 +88,10 @@ def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_pa
 
 @pytest.mark.slow
 def test_a_full_disk_under_one_run(tmp_path):
-    """A run on a full file system is reported, and the others finish. When there is space again, this run finishes."""
+    """A run on a full file system is reported, and the other runs finish.
+
+    When there is space again, the same command finishes the reported run.
+    """
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)

@@ -1,4 +1,4 @@
-"""From an untrusted run folder, sync sends no other files of the user, and no passwords to servers named only there."""
+"""No untrusted run folder can make sync send the user's other files, or a password to a server that only it names."""
 
 import re
 import shutil
@@ -88,7 +88,7 @@ def test_a_resumed_run_does_not_send_the_password_to_a_server_named_in_its_folde
 
     with FaultProxy(mlflow_3.port) as stranger:
         edit(run, lambda records: records[0].update(servers=[stranger.url]))
-        monkeypatch.undo()  # now the process that sends runs is started
+        monkeypatch.undo()  # so that the resumed run starts the process that sends runs
         local = f"sqlite:///{tmp_path}/mlflow.db"
         resumed = tracking.start(run, Server(local, "", local), tracking.RunInfo("e", "run"), resume=True)
         said = resumed.finish("FINISHED", wait_s=60)

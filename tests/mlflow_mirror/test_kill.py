@@ -23,7 +23,7 @@ TRAINING = Path(__file__).with_name("training.py")
 
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
-    """Starts a server that the tests may kill: with the MLflow of this environment, or with MLflow 2.14."""
+    """Starts a server that the tests may kill, with this environment's MLflow or with MLflow 2.14."""
     mlflow = mlflow_214() if getattr(request, "param", "3") == "2.14" else MLFLOW
     server = MlflowServer(tmp_path_factory.mktemp("server"), mlflow)
     yield server
@@ -63,7 +63,7 @@ def one_round(folder: Path, server: MlflowServer, random: random.Random) -> str:
     if "training" not in [what for _, what in events]:
         training.kill() if random.random() < 0.5 else None
     training.communicate()
-    kill_mirror(folder)  # the records that it was sending are lost
+    kill_mirror(folder)  # the records that this process was sending are lost
     if server.poll() is not None:
         server.start()
     if resume and journal.last_status(folder)[0] == "RUNNING":

@@ -45,7 +45,7 @@ def database(tmp_path):
 
 
 def first_version(database: Path, with_run: bool) -> None:
-    """Creates a store as the first version of MLflow with databases created it."""
+    """Creates a store in the format of the first MLflow version that supported databases."""
     prepare()
     from mlflow.store.db.utils import InitialBase, create_sqlalchemy_engine
 
@@ -103,7 +103,7 @@ def test_killed_while_the_store_is_migrated(database):
 
 @pytest.mark.parametrize("with_run", [True, False])
 def test_a_store_that_cannot_be_migrated_stays_as_it_is(database, with_run, capsys):
-    """For example, `mlflow ui` was stopped while it migrated the store."""
+    """For example, `mlflow ui` was stopped while it was migrating the store."""
     first_version(database, with_run)
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.execute(FIRST_MIGRATION)
@@ -115,7 +115,7 @@ def test_a_store_that_cannot_be_migrated_stays_as_it_is(database, with_run, caps
 
 
 def test_the_database_of_another_program_stays_as_it_is(database, capsys):
-    """The other program keeps its version in a table of the same name, as every program that uses Alembic does."""
+    """The other program also has a table `alembic_version`, as every program that uses Alembic does."""
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.executescript(
             "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('v3.2.0.a');"

@@ -1,4 +1,4 @@
-"""A value that a server cannot store blocks no other value, and is not confused with an unreachable server."""
+"""A value that a server cannot store blocks no other value; a server failure is not mistaken for a bad value."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_value_that_breaks_the_server_does_not_hold_up_the_others(proxy, start
     original = MlflowClient.log_batch
 
     def picky(self, run_id, metrics=(), params=(), tags=(), **keywords):
-        """Behaves like a database that cannot store one of the values; which values depends on the database."""
+        """Behaves like a database that cannot store one of the values, here the tag `bad`."""
         if any(tag.key == "bad" for tag in tags):
             raise MlflowException("API request failed with error code 500 != 200")
         return original(self, run_id, metrics, params, tags, **keywords)

@@ -36,7 +36,7 @@ def test_doubles_that_a_hung_server_made_are_removed(mlflow_server, start, tmp_p
 
 
 def test_a_run_is_below_its_parent_on_every_server(mlflow_server, start, tmp_path):
-    """The run or its parent may be sent first; each server has its own id for the parent."""
+    """Either the run or its parent may be sent first; each server has its own id for the parent."""
     local = f"sqlite:///{tmp_path}/mlflow.db"
     grid = start(local, "z-grid")
     child = start(local, "child", parent=grid.uuid)
@@ -83,7 +83,10 @@ def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_pat
 
 
 def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_path):
-    """A backup lacks the last epochs of the run; the test imitates this with a mark that claims more than was sent."""
+    """A server that was restored from a backup lacks the run's last epochs.
+
+    The test imitates this with a mark that claims that more was sent than the server has.
+    """
     run = start(mlflow_server.url)
     run.metrics({"loss": 1.0}, step=0)
     assert main(["sync", str(run.folder)]) == 0

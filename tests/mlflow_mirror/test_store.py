@@ -66,7 +66,7 @@ def test_sixteen_active_runs_share_one_store(tmp_path):
         for i in range(16)
     ]
     assert [process.wait() for process in processes] == [0] * 16
-    # Sends the records that the runs could not send in the limited time at their end.
+    # Sends the records that the runs could not send before their time limit.
     assert sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
     for i in range(16):
         assert differences(tmp_path / f"run{i}", "local:../mlflow.db") == []

@@ -24,7 +24,7 @@ def test_a_run_can_be_mirrored_to_another_server(mlflow_server, start, tmp_path,
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     assert main(["sync", "run", "--output-dir", str(tmp_path), "--to", mlflow_server.url]) == 0
     assert differences(run, mlflow_server.url) == []
-    assert main(["status", "--output-dir", str(tmp_path)]) == 1  # the local store does not have it yet
+    assert main(["status", "--output-dir", str(tmp_path)]) == 1  # the local store does not have the run yet
     out = capsys.readouterr().out
     assert f"{mlflow_server.url}/#/experiments/" in out
     assert f"{tmp_path}/mlflow.db: lacks 7 records" in out
@@ -169,7 +169,7 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
 
 
 def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_path, capsys):
-    """The training process was killed while it wrote its first record."""
+    """The training process was killed while it was writing its first record."""
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     journal_writer.Journal(tmp_path / "killed").close()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0

@@ -1,4 +1,4 @@
-"""Every row of the tables of faults in the docs names an existing test."""
+"""Every row of the fault tables in the docs names an existing test."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ ROW = re.compile(
 
 
 def test_every_row_is_a_test():
-    """Names are matched as in `pytest -k NAME`; for `A or B`, both must exist."""
+    """Names are matched as in `pytest -k NAME`; for `A or B`, both tests must exist."""
     rows = list(ROW.finditer((ROOT / "docs" / "reliability.md").read_text()))
     assert len(rows) > 20
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *FOLDERS]

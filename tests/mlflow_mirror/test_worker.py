@@ -43,7 +43,7 @@ def as_in_the_mirror():
 
 @pytest.fixture
 def start_child(tmp_path, monkeypatch):
-    """Returns a function that starts a run as in a grid: it is sent by the process of the grid."""
+    """Returns a function that starts a run as a grid does: the grid's process sends the run."""
 
     def start_child(name: str, parent: str | None = None):
         info = tracking.RunInfo("grids", name, parent=parent)
@@ -112,7 +112,7 @@ def test_two_targets_of_a_run_that_mean_the_same_store_are_both_noted(tmp_path, 
 def test_a_run_that_another_process_sends_is_waited_for_once(start_child, monkeypatch):
     run = start_child("run")
     run.finish()
-    run._alive.release()  # as when the process of the run ends
+    run._alive.release()  # as happens when the run's process ends
     waits, acquire = [], FileLock.acquire
 
     def noted(self, timeout=None):
@@ -166,14 +166,14 @@ def test_the_name_of_a_grid_stands_for_its_runs_alone(tmp_path, no_mirror, start
 
 
 def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
-    """The runs live a second or two longer than the grid's driver; the process that sends them waits for this."""
+    """The runs end a second or two after the grid's driver; the process that sends the runs waits for their end."""
     child = start_child("child")
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:
         wait_until(lambda: server_state.load(child.folder, TARGET).status == "RUNNING", 300)
         driver.kill()
     time.sleep(2)
-    child._alive.release()  # as when the process of the run ends
+    child._alive.release()  # as happens when the run's process ends
     for run in (tmp_path / "grid", child.folder):
         wait_until(lambda run=run: server_state.load(run, TARGET).status == "KILLED", 120)
         assert differences(run, TARGET) == []
@@ -190,7 +190,7 @@ def test_a_run_whose_grid_somebody_deleted_is_complete_without_it(tmp_path, no_m
 
 
 def test_a_run_below_a_double_of_its_grid_is_moved_below_the_one_that_remains(tmp_path, no_mirror, start_child):
-    """A server that executes a request after the client gave up creates the grid's run a second time."""
+    """If a server executes a request after the client has given up, it creates the grid's run a second time."""
     grid = start_child("grid")
     sender = Sender(grid.folder, TARGET)
     assert sender.step() is None

@@ -9,7 +9,7 @@ from common.tracking.server_choice import Server
 
 
 def main() -> None:
-    """Prints "epoch N" as soon as each epoch is in the folder, and the line from finish() at the end."""
+    """Prints "epoch N" as soon as epoch N is in the folder, and at the end the line that finish() returns."""
     folder, uri, epochs, seconds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     resume = sys.argv[5:] == ["resume"]
     run = tracking.start(

@@ -22,7 +22,7 @@ def partial(tmp_path):
 
 
 def refused(bring, kind=ArchiveError, **options):
-    """Returns the message of the expected error. Checks that it is one line and that no file was created."""
+    """Returns the expected error's message, after checking that the message is one line of our own text."""
     with pytest.raises(kind) as caught:
         bring(**options)
     assert caught.type is kind

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that supports Range and If-Range. Each `Fault` makes it misbehave in one request."""
+"""A loopback HTTP server that supports Range and If-Range. Each `Fault` makes the server misbehave in one request."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ class Fault:
     hang_up: bool = False  # close the connection without an answer
     no_range: bool = False  # answer 200 with the whole file
     no_if_range: bool = False  # answer 206 even if the version differs
-    held_by: threading.Event | None = None  # answer only when this is set
+    held_by: threading.Event | None = None  # answer only when this event is set
 
 
 class MisbehavingServer(ThreadingHTTPServer):
@@ -37,8 +37,8 @@ class MisbehavingServer(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
-        self.faults: deque[Fault] = deque()  # one per request for a file (not for index pages and SHA256SUMS)
-        self.always = Fault()  # for requests for files when `faults` is empty
+        self.faults: deque[Fault] = deque()  # one fault per request for a file (not for index pages and SHA256SUMS)
+        self.always = Fault()  # for each request for a file while `faults` is empty
         self.beside = Fault()  # for every request for an index page or SHA256SUMS
         self.validators = ("ETag", "Last-Modified")
         self.asked: list[tuple[str, str | None]] = []

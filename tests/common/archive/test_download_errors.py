@@ -18,7 +18,7 @@ from common.archive.fetch import fetch, listing
 from .client import IMPATIENT, NAME, QUICK, SLOW, left_behind, refused
 from .misbehaving_server import Fault, MisbehavingServer
 
-# When requests refuses a redirect, it does not close the connection but leaves it to the garbage collector.
+# When `requests` refuses a redirect, it does not close the connection but leaves it to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 

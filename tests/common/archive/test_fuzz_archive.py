@@ -1,4 +1,4 @@
-"""Reads damaged index pages, lists of checksums and redirects in bulk."""
+"""Reads many damaged index pages, checksum lists and redirects."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_thousands_of_damaged_texts_are_read(bases, read):
 
 
 def redirected(bring, server, count, seed):
-    """Follows damaged redirects of the server, except those to other machines, and counts the results."""
+    """Follows damaged redirects from the server, except redirects to other machines, and counts the results."""
 
     def read(content):
         to = content.decode("latin-1").replace("\r", "").replace("\n", "")

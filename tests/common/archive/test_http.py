@@ -15,7 +15,7 @@ from common.archive.retry import Patience
 from .client import CONTENT, IMPATIENT, LIST, NAME, OTHER, SLOW, left_behind, partial, refused
 from .misbehaving_server import Fault
 
-# When requests refuses a redirect, it does not close the connection but leaves it to the garbage collector.
+# When `requests` refuses a redirect, it does not close the connection but leaves it to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 

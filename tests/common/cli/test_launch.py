@@ -108,7 +108,10 @@ def test_without_an_environment_one_line_says_how_to_make_it(tmp_path):
 
 
 def test_the_launcher_needs_no_new_python():
-    """An older Python must be able to parse the launcher to start the right Python, so newer syntax is not allowed."""
+    """The launcher must not use new syntax.
+
+    An older Python has to parse the launcher, which then starts the right Python.
+    """
     import ast
 
     ast.parse((ROOT / "common/cli/launch.py").read_text(), feature_version=(3, 7))

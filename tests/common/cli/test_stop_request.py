@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM wait for the end of a block that must not be interrupted, such as the import of TensorFlow."""
+"""Ctrl-C and SIGTERM take effect only after a block that must not be interrupted, such as importing TensorFlow."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""Tests the options of every run, and which of them --resume accepts."""
+"""Tests the options that every run has, and which of them --resume accepts."""
 
 import json
 import shlex

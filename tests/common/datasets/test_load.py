@@ -1,4 +1,4 @@
-"""A run loads its three splits. If that fails, a one-line error says why."""
+"""A run loads its three splits, or a one-line error says why it cannot."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run gets its files from the cache, the archive or the renderer. If that fails, a one-line error says why."""
+"""A run gets its files from the cache, the archive or the renderer, or a one-line error says why it cannot."""
 
 import os
 from itertools import chain

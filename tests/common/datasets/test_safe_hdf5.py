@@ -1,4 +1,4 @@
-"""Malicious patch files: each attack succeeds with plain h5py, but all our readers refuse it in one line."""
+"""Malicious patch files: each attack succeeds with plain h5py, but all our readers refuse it with a one-line error."""
 
 import os
 import resource

@@ -51,7 +51,7 @@ def test_without_recordings_the_split_is_stratified_and_says_so(recording):
 
 
 def test_a_split_by_recording_leaves_both_classes_in_training():
-    """One recording has only balls, the other has none: a split by recording leaves only one class for training."""
+    """One recording has only balls and one has none, so a split by recording would leave one class for training."""
     train, validation, how = split_validation(recorded(np.array([100, 100]), np.array([100, 0])), 0.1)
     assert (len(train), train.y.sum(), len(validation), validation.y.sum()) == (180, 90, 20, 10)
     assert "stratified by class, because by recording, only one class would remain for training" in how

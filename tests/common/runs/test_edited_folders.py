@@ -1,4 +1,4 @@
-"""Reads many edited and damaged run folders: every reader accepts them or refuses them in one line."""
+"""Reads many edited and damaged run folders: every reader accepts them or refuses them with a one-line error."""
 
 import json
 import random
@@ -95,7 +95,7 @@ def mutant(rng: random.Random, content: bytes) -> bytes:
 
 
 def bulk(path: Path, times: int, read, mutate=mutant) -> int:
-    """Reads a file with `times` different edits; returns how many of the edited files were refused.
+    """Reads a file `times` times, each time with a different edit; returns how many edited files were refused.
 
     Only UserErrors may be raised.
     """

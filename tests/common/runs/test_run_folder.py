@@ -59,7 +59,7 @@ def resume(folder: Path):
 
 def test_a_run_on_the_synthetic_fallback_keeps_it_when_the_archive_is_back(tmp_path):
     folder = begin(tmp_path)
-    cache(tmp_path, "train", "validation", "test")  # as if another run had downloaded the files since
+    cache(tmp_path, "train", "validation", "test")  # as if another run had downloaded the files in the meantime
     splits = resume(folder)
     assert splits.substituted
     assert splits.name == "synthetic"
@@ -159,7 +159,7 @@ def test_the_name_of_a_run_begins_with_what_distinguishes_it(name, substituted, 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     for name in (".model.keras.77.keras", ".model.keras.77.part", ".metrics.csv.77.part", "metrics.csv", "model.keras"):
         (tmp_path / name).write_text("half")
-    (tmp_path / ".export.77").mkdir()  # the folder of an export that may be running
+    (tmp_path / ".export.77").mkdir()  # the folder of an export that may still be running
     (tmp_path / ".folder.part").mkdir()
     remove_leftovers(tmp_path)
     left = {".export.77", ".folder.part", "metrics.csv", "model.keras"}

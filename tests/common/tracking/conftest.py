@@ -40,7 +40,7 @@ def start(tmp_path, no_mirror, monkeypatch):
         server = Server(uri, "", uri)
         monkeypatch.setitem(
             server_choice.NAMES, uri, uri
-        )  # makes the server trusted; nothing is sent to a server that only a run folder names
+        )  # makes the server trusted; nothing would be sent to a server that only the run's folder names
         keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
         return tracking.start(tmp_path / name, server, tracking.RunInfo("faults", name, **keywords))
 

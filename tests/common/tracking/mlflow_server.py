@@ -62,7 +62,7 @@ class MlflowServer:
                 start_new_session=True,
             )
         try:
-            wait_until(self._answers, 600)  # the start takes minutes if thirty programs share two cores
+            wait_until(self._answers, 600)  # starting takes minutes if thirty programs share two cores
         except BaseException:
             self.kill()  # otherwise the server would outlive the tests
             raise
@@ -142,7 +142,7 @@ def mlflow_3(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mlflow_2(tmp_path_factory):
-    """Starts a server of MLflow 2.14, which has its own environment."""
+    """Starts one server with MLflow 2.14, which is installed in a separate environment."""
     server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), mlflow_214())
     yield server
     server.kill()

@@ -53,7 +53,7 @@ def finished(start, uri, name="run", epochs=3):
 
 
 def edit(run: Path, change) -> None:
-    """Lets `change` edit the list of the journal's records, and writes it back to the journal."""
+    """Lets `change` edit the list of the journal's records, and writes the list back to the journal."""
     path = journal.journal_path(run)
     records = [json.loads(line) for line in path.read_text().splitlines()]
     change(records)

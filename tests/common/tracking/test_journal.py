@@ -23,7 +23,7 @@ def test_what_is_appended_is_read(tmp_path):
 
 
 def test_a_journal_that_is_torn_anywhere_loses_only_the_torn_record(tmp_path):
-    """The journal ends at any byte, as after a power cut. Complete records are read, and new records follow them."""
+    """The journal may end at any byte, as after a power cut. Complete records are read, and new ones are appended."""
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=["https://x"], parent=None)
     written.append("parameters", values={"größe": "8 8\n16"})

@@ -31,7 +31,7 @@ def test_a_folder_holds_one_run(tmp_path, no_mirror):
 
 
 def test_a_run_that_cannot_be_written_is_not_resumed(tmp_path, no_mirror):
-    """A folder replaces the lock file, because without write permission, root could still write the lock file."""
+    """A folder replaces the lock file, because removing the write permission would not stop root."""
     begin(tmp_path).finish("KILLED")
     lock = tmp_path / "tracking" / "alive.lock"
     lock.unlink(missing_ok=True)

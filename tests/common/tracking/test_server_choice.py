@@ -113,7 +113,7 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(choice, tmp_path)
         ("http://x:port", "host"),
         ("htps://mlflow.example.org", "begins with http"),
         ("mlflow.example.org:5000", "begins with http"),
-        ("./mlruns", "begins with http"),  # MLflow 3 refuses to use a folder as a store as stores
+        ("./mlruns", "begins with http"),  # MLflow 3 refuses to use a folder as a store
     ],
 )
 def test_an_invalid_choice_is_refused(choice, words, tmp_path):

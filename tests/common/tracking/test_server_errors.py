@@ -1,4 +1,4 @@
-"""Tests the table of faults in docs/reliability.md: a real server behind a misbehaving proxy; no data is lost."""
+"""Tests the faults in docs/reliability.md with a real server behind a misbehaving proxy: no data is lost."""
 
 import datetime
 import socket

@@ -157,7 +157,7 @@ def test_relight_changes_only_y(patches):
 
 
 def test_relight_on_a_crafted_patch():
-    """The mean is 100, so half the contrast changes 80 and 120 to 90 and 110. Adding 10 makes them 100 and 120."""
+    """The mean is 100, so half the contrast changes 80 and 120 to 90 and 110; adding 10 gives 100 and 120."""
     x = np.full((1, 4, 4, 1), 80, np.float32)
     x[:, ::2] = 120
     found = augmentation_ops.relight(tf.constant(x), *(tf.constant([v]) for v in (10.0, 0.5, 0.0))).numpy()
@@ -180,7 +180,7 @@ def test_noise_has_the_requested_deviation_per_patch():
 
 @pytest.fixture
 def bytes_of_one_patch():
-    """Copies one patch with black and white pixels, so that every difference comes from the augmentation."""
+    """Returns copies of one patch with black and white pixels, so that only the augmentation makes them differ."""
     x = np.random.default_rng(4).choice([0, 60, 128, 255], (1, 16, 16, 1)).astype(np.float32)
     return tf.constant(np.repeat(x, 32, 0)), tf.constant(np.arange(32) % 2, tf.float32)
 
@@ -189,7 +189,7 @@ def test_values_stay_bytes_and_labels_stay(bytes_of_one_patch):
     x, y = bytes_of_one_patch
     found, labels = make_augmentation(0)(x, y, SEED)
     assert found.shape == x.shape
-    assert found.numpy().min() == 0  # clipped, not wrapped: black and white patches reach both ends
+    assert found.numpy().min() == 0  # values are clipped at 0 and 255, not wrapped around
     assert found.numpy().max() == 255
     np.testing.assert_array_equal(labels, y)
 

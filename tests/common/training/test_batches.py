@@ -1,4 +1,4 @@
-"""An epoch from files contains every patch once, shuffled, and gives the same result as an epoch from memory."""
+"""An epoch streamed from files contains every patch once, shuffled, and trains like an epoch from memory."""
 
 import itertools
 
@@ -68,7 +68,10 @@ def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
 
 
 def test_one_block_trains_as_memory_does(files):
-    """If all patches fit into one block, only the order differs. With the same order, the weights are the same."""
+    """If all patches fit into one block, streaming changes only their order.
+
+    If the patches in memory have the same order, the trained weights are the same.
+    """
     patches = stored_patches(files, "classification")
 
     class SameOrder(MemoryData):

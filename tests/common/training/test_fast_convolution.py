@@ -1,4 +1,4 @@
-"""Fast convolutions have the same outputs and gradients as in Keras, and are used exactly where expected."""
+"""Fast convolutions have the same outputs and gradients as Keras's, and are used exactly where expected."""
 
 import keras
 import numpy as np

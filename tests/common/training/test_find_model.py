@@ -15,7 +15,7 @@ from common.training.find_model import FALLBACK_THRESHOLD, find_model, read_thre
 
 @pytest.fixture
 def run(tmp_path):
-    """Makes a run with a threshold and a model file; only the type of this file matters here."""
+    """Makes a run with a threshold and a model file; the tests check only the file's type."""
     folder = tmp_path / "run"
     folder.mkdir()
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:

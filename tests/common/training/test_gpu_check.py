@@ -1,4 +1,4 @@
-"""One line says why a GPU is not used; a small library with the same functions replaces the driver."""
+"""One line says why a GPU is not used. Here, a small library with the same functions replaces the GPU's driver."""
 
 import re
 import shutil
@@ -156,9 +156,9 @@ def test_one_line_says_what_is_wrong(driver, needs, seen, words):
     [
         (None, NO_LIBRARIES, 0),  # a laptop without a GPU
         (Driver((12, 4), devices=(A100,)), TENSORFLOW, 1),
-        (Driver((13, 0), devices=(A100,)), TENSORFLOW, 1),  # a newer driver runs older programs
+        (Driver((13, 0), devices=(A100,)), TENSORFLOW, 1),  # a newer driver also runs programs built for an older CUDA
         (Driver((12, 0), devices=(("GTX 980", (5, 2)), A100)), TENSORFLOW, 1),  # TensorFlow uses the second GPU
-        (Driver((12, 4), devices=(A100,)), NO_LIBRARIES, 1),  # CUDA installed by other means
+        (Driver((12, 4), devices=(A100,)), NO_LIBRARIES, 1),  # CUDA is installed in a place that we do not check
     ],
 )
 def test_nothing_is_printed_if_all_is_well(driver, needs, seen):

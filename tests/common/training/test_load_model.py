@@ -1,4 +1,4 @@
-"""A run with --init (fine-tuning) records the settings of its training and resumes only from the same model."""
+"""A run with --init (fine-tuning) records the initial model's settings, and resumes only from the same model."""
 
 import json
 import os

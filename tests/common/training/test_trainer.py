@@ -152,7 +152,7 @@ def test_positive_weight_changes_the_gradient():
 
 
 def test_positive_weight_finds_more_balls(patches):
-    """In the complete compiled step, a higher weight of balls raises the scores."""
+    """In the complete compiled step, a higher weight for balls raises the scores."""
     scores = []
     for weight in (0.1, 10):
         run = trainer(patches, loss=make_loss(weight), learning_rate=0.02)
@@ -186,7 +186,10 @@ def test_every_patch_is_seen_in_an_epoch(n, batch_size):
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_optimizer_is_keras_adamw(patches, xla):
-    """The same gradients give the same weights and moments. Weight decay leaves out biases and normalisation layers."""
+    """With the same gradients, weights and moments equal Keras's.
+
+    Weight decay leaves out biases and normalisation layers.
+    """
     run, plain = trainer(patches, weight_decay=0.5), small_model()
     plain.set_weights(run.model.get_weights())
     expected = keras_optimizer(plain, run)
