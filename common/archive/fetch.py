@@ -77,8 +77,8 @@ def fetch(
 def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENCE) -> list[str] | None:
     """Returns the sorted names on the archive's index page for `folder` (`""` is the top); folders end with `/`.
 
-    It understands the pages of nginx, Apache and Python's http.server. Returns None if the server has no such page, and
-    raises Unreachable if it does not answer.
+    Understands the pages of nginx, Apache and Python's http.server. Returns None if the server has no such page, and
+    raises Unreachable if the server does not answer.
     """
     page = get_text(address(url, folder).rstrip("/") + "/", patience)
     return None if page is None else index_page.names(page)

@@ -19,7 +19,7 @@ from common.cli.progress import progress_bar
 from common.errors import UserError
 
 HTML_STARTS = (b"<!doctype html", b"<html")
-UNKNOWN_LENGTH_MAX = 50 * 10**9  # maximum number of bytes of a file if the server does not say its length
+UNKNOWN_LENGTH_MAX = 50 * 10**9  # maximum number of bytes of a file whose length the server does not send
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings):
         settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(allow_abbrev=False, **settings)
-        self.register("type", Path, _path)  # for every option with type=Path
+        self.register("type", Path, _path)  # used for every option with type=Path
         self.register("type", int, _number(int, "a whole number such as 1000"))
         self.register("type", float, _number(float, "a number such as 0.5"))
 
@@ -195,7 +195,7 @@ def make_temporary_folder() -> None:
 
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
-    """Makes SIGTERM interrupt the program like Ctrl-C; without this, the first process of a container ignores it."""
+    """Makes SIGTERM interrupt the program as Ctrl-C does; otherwise, a container's first process would ignore it."""
 
     def terminate(*_) -> None:
         raise Terminated

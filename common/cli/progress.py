@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 class _Bar(tqdm):
     def __del__(self):
-        """Does nothing: the loop closes its bar, and tqdm's method fails if Ctrl-C interrupts the bar's start."""
+        """Does nothing: the loop closes the bar, and tqdm's method fails if Ctrl-C came while the bar was starting."""
 
 
 def progress_bar(iterable=None, **settings):

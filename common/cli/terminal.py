@@ -74,7 +74,7 @@ def outlasting_terminal() -> Iterator[None]:
 @contextlib.contextmanager
 def safe_terminal() -> Iterator[None]:
     """Makes `print` show control characters as escapes, and work even if the program's streams are closed."""
-    for number in range(3):  # otherwise, native code could take a file that is opened later for stderr
+    for number in range(3):  # otherwise, native code could write errors into a file that is opened later
         try:
             os.fstat(number)
         except OSError:

@@ -50,7 +50,7 @@ class Family:
 
     @property
     def short_name(self) -> str:
-        """What differs from the default, then camera and size, as in `combined 16x16` or `uv border10 top 32x32`."""
+        """What differs from the default family, then camera and size: `combined 16x16`, `uv border10 top 32x32`."""
         unusual = ["uv" * (self.channels == 2), self.patch_type.removeprefix("legacy"), f"border{self.border}"]
         unusual = [word for word in unusual if word not in ("", "border0")]
         return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])

@@ -88,9 +88,9 @@ def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
 def column_order(y: np.ndarray, path: Path) -> None:
     """Refuses detection labels that look like [x, y, radius] or [x, radius, y].
 
-    Balls lie around the middle of their patch, so both columns of the centre have a mean near 0.5 and vary. The
-    radius is smaller (about 0.4 without a border) and varies less. A file is refused only if its labels clearly show
-    that the radius is not in the first column. A file with few labels, or an unusual but valid file, is never refused.
+    Balls lie around the middle of their patch, so both columns of the centre have a mean near 0.5. The radius
+    has a smaller mean than they do (about 0.4 without a border) and varies less. A file is refused only if its labels
+    clearly show that the radius is not in the first column. Small files and unusual but valid files are never refused.
     """
     if len(y) < ORDER_MIN:
         return

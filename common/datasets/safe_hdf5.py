@@ -39,7 +39,7 @@ class SafeFile:
             self.file.close()
 
     def names(self) -> list[str]:
-        """Returns some names in the file, for messages."""
+        """Returns the names of up to ten objects in the file, for messages."""
         with readable(self.path):
             return [printable(name, LIMIT) for name in islice(self.file.id, 10)]
 
@@ -74,7 +74,7 @@ def open_hdf5(path: Path, keys: Sequence[str]) -> SafeFile:
 
 def _open(path: Path) -> h5py.File:
     try:
-        if not path.is_file():  # opening a pipe would wait
+        if not path.is_file():  # opening a pipe would block
             what = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else "does not exist"
             raise UserError(f"{path}: {what}. Give the path of an HDF5 patch file.")
         try:

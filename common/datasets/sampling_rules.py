@@ -9,7 +9,7 @@ RULES = {
     "area": "mean of the pixels under each cell, weighted by the fraction of each that it covers",
     "naoth": "like centres, but not clamped: if side <= size, the last index is one pixel beyond the patch",
 }
-_FORMER = {"robot": "centres", "nearest": "corners"}  # what files from before November 2026 call these rules
+_FORMER = {"robot": "centres", "nearest": "corners"}  # the rules' names in files from before November 2026
 
 
 def rule_in(attributes: Mapping[str, object]) -> str | None:

@@ -12,8 +12,8 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Chooses whole groups that together hold about `fraction` of every column of `counts`.
 
     Several random orders of the groups are tried. In each order, a group is taken if it brings the chosen part closer
-    to `fraction`. The order whose result is the best over all columns is used. The same arguments always give the same
-    choice.
+    to `fraction`. The order whose choice is closest to `fraction` over all columns is used. The same arguments always
+    give the same choice.
 
     Args:
         counts: [groups, columns], for example patches and balls of each recording.
@@ -21,7 +21,7 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         seed: seed of the random orders.
 
     Returns:
-        bool [groups]: at least one group is chosen, but never all; none if there are fewer than two or `fraction` is 0.
+        bool [groups]: one or more groups, but never all; no group if there are fewer than two or `fraction` is 0.
     """
     counts = np.asarray(counts, dtype=np.float64)
     groups = len(counts)

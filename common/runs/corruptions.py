@@ -1,4 +1,4 @@
-"""Measures and draws how worse camera pictures harm a model: light, blur, noise, shifts, each at five strengths."""
+"""Measures and draws how poor camera pictures harm a model: light, blur, noise, shifts, each at five strengths."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
         x = sum(ops.resample(x, each, each, step * each, 0 * each, 0 * each) for step in steps) / len(steps)
     elif kind.startswith("noise"):
         x = ops.add_noise(x, strength * each, ops.noise_pool(2 * X.size, [0, 7]), tf.constant([0, 1]))
-    elif kind.startswith("hidden"):  # the left part gets the patch's mean colour, like a ball behind a robot
+    elif kind.startswith("hidden"):  # fills the left part with the patch's mean colour, as if a robot hid it
         hidden = np.arange(X.shape[2]) < round(strength * X.shape[2])
         x = tf.where(hidden[:, np.newaxis], tf.reduce_mean(x, [1, 2], keepdims=True), x)
     elif kind.startswith("colour"):
@@ -77,7 +77,7 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
     a note that names the corruption whose medium strength harms the model most.
 
     Args:
-        X: uint8 [n, height, width, channels]; a maximum of SHOWN patches is used. Colour casts need two channels.
+        X: uint8 [n, height, width, channels]; at most SHOWN patches are used. Colour casts need two channels.
         judge: (indices of the patches, corrupted patches, kind, strength) -> metrics.
         panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first heat map,
             a lower value is worse.
@@ -101,7 +101,7 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
 
 
 def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], where: str) -> None:
-    """Draws heat maps with a row per kind, from weak to strong. A cell shows the metric and, below it, the strength."""
+    """Draws heat maps: a row per kind of corruption, from weak to strong. Cells show the metric above the strength."""
     with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
         for k, (axes, panel) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
             key, title, colours, most, form = panel

@@ -21,7 +21,7 @@ def load_predictor(model_file: Path, input_shape: tuple[int, int, int], outputs:
     """Loads a model and returns a function that predicts: X uint8 [n, height, width, channels] -> float32 [n, outputs].
 
     Raises:
-        UserError: the model does not exist or is for other patches. The function raises it if outputs are not finite.
+        UserError: the model is missing or not for such patches, or (in the returned function) outputs are not finite.
     """
     predict = make_predictor(load_model(model_file, input_shape, outputs))
 

@@ -27,7 +27,7 @@ TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".
 
 @dataclass
 class RunFolder:
-    """The folder of one run. stop: whether a signal asked the run to end. provenance: its code and machine."""
+    """The folder of one run. stop: whether a signal asked the run to end. provenance: the run's code and machine."""
 
     path: Path
     tracked: tracking.Run

@@ -27,7 +27,7 @@ def _number(value) -> bool:
 
 
 def _place(value) -> bool:
-    """Whether a value can be an address or a path; whether it stays in its folder is checked when it is opened."""
+    """Whether a value can be an address or a path; whether a path stays in the run folder is checked on opening."""
     return _text(value) and "\0" not in os.fsdecode(os.fsencode(value))
 
 
@@ -62,7 +62,7 @@ def fault_of_record(record) -> str:
     for name, check in wanted.items():
         try:
             good = check(record[name])
-        except (KeyError, TypeError, ValueError):  # missing, a list instead of a text, or half of a surrogate pair
+        except (KeyError, TypeError, ValueError):  # field missing, a list instead of text, or half of a surrogate pair
             good = False
         if not good:
             return f"{record['kind'][:20]} with a wrong or missing {name!r}"

@@ -20,7 +20,7 @@ from common.tracking.secrets import scrubber
 class Journal:
     """Appends records. Each record is written at once, so it survives kill -9, and is on the disk a moment later.
 
-    A thread waits for the disk, because with many writers a flush takes milliseconds; a power cut loses at most the
+    A thread waits for the disk, because with many writers a flush takes milliseconds. A power cut loses at most the
     current epoch. A full disk never ends the run: records that could not be written are kept and written later.
     """
 
@@ -82,7 +82,7 @@ def repair(run: Path) -> bool:
     """Marks a run whose process died suddenly (kill -9, power cut) as KILLED at the time of its last record.
 
     Returns:
-        True if the run was marked.
+        True if the run was marked as KILLED.
     """
     if not journal.begun(run) or journal.fault_of_folder(run):  # no record yet, folder removed, or a link
         return False

@@ -54,7 +54,7 @@ class MirrorProcess:
             self._tell(run)
 
     def keep_alive(self) -> None:
-        """Restarts the process if it died (out of memory), but not too often; a grid calls this regularly."""
+        """Restarts the process if it died (out of memory, perhaps), but not too often; a grid calls this regularly."""
         if self._died() and time.monotonic() - self._started >= _RESTART_SECONDS:
             self.start()
 

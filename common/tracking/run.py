@@ -36,7 +36,7 @@ class RunInfo:
 
 
 def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> "Run":
-    """Starts a run in `folder`, or resumes the existing one, and starts the process that mirrors it.
+    """Starts a run in `folder`, or resumes the run in it, and starts the process that mirrors the run.
 
     Args:
         folder: the run folder; RUN/tracking is created inside.
@@ -45,7 +45,7 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
         resume: resume the run in `folder`, on its previous servers and on `server`.
 
     Raises:
-        UserError: the folder already contains a run (or none, with `resume`), or another process is writing it.
+        UserError: the folder already contains a run (or none, with `resume`), or another process is writing the run.
     """
     folder = Path(folder).resolve()
     if fault := journal.fault_of_folder(folder):
@@ -99,7 +99,7 @@ class Run:
     """
 
     def __init__(self, folder: Path, alive, server: Server, info: RunInfo, resume: bool):
-        """Records the start, see `start`. `alive`: the lock of `writer_lock.alive_lock`, already acquired."""
+        """Records the run's start, see `start`. `alive`: the lock from `writer_lock.alive_lock`, already acquired."""
         self.folder, self._alive = folder, alive
         self._journal = journal_writer.Journal(folder)
         self.mirror = MirrorProcess(folder, (server.uri, server.wanted))
@@ -118,7 +118,7 @@ class Run:
 
     @property
     def uuid(self) -> str:
-        """The run's id on every server; the children of the run have it as their `parent`."""
+        """The run's id on every server; its child runs name this id as their `parent`."""
         return journal.header(self.folder)["uuid"]
 
     def metrics(self, values: dict[str, float], step: int) -> None:
@@ -127,7 +127,7 @@ class Run:
         self.mirror.keep_alive()
 
     def parameters(self, values: dict) -> None:
-        """Records parameters; values become strings. If a value differs after a resume, both are kept."""
+        """Records parameters; values become strings. If a value differs after a resume, both values are kept."""
         if values:
             self._journal.append("parameters", values={str(name): str(value) for name, value in values.items()})
 
@@ -147,7 +147,7 @@ class Run:
         )
 
     def artifact(self, path: Path, folder: str = "") -> None:
-        """Records a complete file inside the run folder; it is sent to `folder` of the run's artifacts.
+        """Records a complete file inside the run folder; the file is sent to `folder` in the run's artifacts.
 
         Raises:
             ValueError: the file is not inside the run folder.

@@ -72,7 +72,7 @@ def without_credentials(uri: str) -> str:
     Raises:
         UserError: the URI contains a user name or password, which would end up in logs and run folders.
     """
-    if "@" in uri:  # in any position, because a password with a slash looks like part of the path
+    if "@" in uri:  # anywhere in the URI, because a password with a slash looks like part of the path
         scheme = re.match(r"[\w+]+://|", uri)[0]
         host = re.split(r"[/?#]", uri.rpartition("@")[2])[0]
         raise UserError(

@@ -28,7 +28,7 @@ class Server:
     """The server, or the local store, on which a run is tracked.
 
     uri: the server or store in use. words: describes the choice in messages. wanted: the server that should get the
-    run. If it is unreachable, it differs from `uri`, and the run is kept locally and sent to it later.
+    run. If `wanted` is unreachable at the start, `uri` is a local store, and the run is sent to `wanted` later.
     """
 
     uri: str
@@ -184,7 +184,7 @@ def _ask(uri: str, seconds: float) -> requests.Response:
 
 
 def _authorize(request):
-    """Adds credentials in MLflow's order: the environment, then ~/.mlflow/credentials; the URL never contains any."""
+    """Adds the user's credentials as MLflow does: from the environment, or else from ~/.mlflow/credentials."""
     stored = stored_credentials()
     user, password = (
         os.environ.get(f"MLFLOW_TRACKING_{name}") or stored.get(f"mlflow_tracking_{name.lower()}")

@@ -24,10 +24,10 @@ _MOST_BYTES = 16 << 20
 
 @dataclass
 class Mark:
-    """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
+    """How much of a run one target has. A target is a server's address or local:PATH, see `journal.servers`.
 
-    offset: number of bytes of the journal that the server has. tail: digest of the last of these bytes. If a folder
-    was copied during a run and then resumed, its journal is not the one that was sent, so the digest differs.
+    offset: number of bytes of the journal that the server has. tail: digest of the last of these bytes. If a run folder
+    was copied during the run and the copy was resumed, its journal is not the one that was sent, so the digest differs.
     files: path in the run's artifacts -> sha256 on the server.
     parent_id: the server's id for the parent run. status, notes: the last status and notes that were sent.
     refused: item -> why the server refused it. fault: why nothing more can be sent now, or "".
@@ -55,7 +55,7 @@ def mark_path(run: Path, server: str) -> Path:
 
 
 def load(run: Path, server: str) -> Mark:
-    """Reads a server's mark, or makes a new one if it is missing or damaged; for another journal, its offset is 0."""
+    """Reads a server's mark; makes a new mark if none can be read. If the journal was replaced, resets the offset."""
     mark = _stored(run, mark_path(run, server).name)
     if mark is None or mark.server != server:
         return Mark(server)
@@ -73,7 +73,7 @@ def save(run: Path, mark: Mark) -> None:
 
 
 def missing(run: Path, target: str) -> str:
-    """Returns what is missing on a server and why: "12 records and 3 files (it refuses connections)"; "" if nothing is.
+    """Returns what a server lacks and why: "12 records and 3 files (it refuses connections)"; "" if it lacks nothing.
 
     Looks only into the run folder, and contacts no server.
     """

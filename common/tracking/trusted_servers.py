@@ -32,6 +32,6 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
 
 
 def command_to_send(run: Path, target: str) -> str:
-    """Returns the command that sends a run (and all runs of a grid). It names `target` if that is not trusted."""
+    """Returns the command that sends a run, or a grid with all its runs; with `--to` if `target` is not trusted."""
     to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
     return launch.command("mlflow_mirror", "sync", launch.shortest(run), *to)

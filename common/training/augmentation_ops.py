@@ -1,8 +1,8 @@
 """Augments whole batches: light, noise, zooms, shifts and blur, drawn anew for each patch and step.
 
 All functions use only TensorFlow, on float32 [n, height, width, planes] with 1 plane (Y) or 3 (Y, U, V); they return
-the same results in eager mode and in the compiled training step. Flips, zooms, shifts and blur are one resampling: two
-small matrix products per patch instead of gathers. Random numbers come only from a seed pair, never from global state.
+the same results in eager mode and in the compiled training step. One resampling does flips, zooms, shifts and blur, as
+two small matrix products per patch, not as gathers. Random numbers come only from a seed pair, not from global state.
 """
 
 import tensorflow as tf
@@ -97,7 +97,7 @@ def noise_pool(size: int, seed):
 
 
 def add_noise(x, amplitude, pool, seed):
-    """Adds sensor noise to all planes, from a random place in the pool.
+    """Adds sensor noise to all planes; the noise comes from a random place in the pool.
 
     amplitude: [n], standard deviation in grey levels. pool: from `noise_pool`, at least as large as x.
     """

@@ -37,7 +37,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
     for card in gpus:
-        tf.config.experimental.set_memory_growth(card, True)  # otherwise the first run takes all memory of the GPU
+        tf.config.experimental.set_memory_growth(card, True)  # otherwise the first run takes all of the GPU's memory
     if gpus:
         tf.config.experimental.enable_op_determinism()
         # TensorFloat-32 has 10 bits of mantissa: outputs would differ by 0.002 from those on a CPU like the robot's.

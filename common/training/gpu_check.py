@@ -17,7 +17,7 @@ from common.errors import UserError
 # CUDA major version -> the oldest Linux driver that runs its programs (NVIDIA, "CUDA Compatibility", section "Minor
 # Version Compatibility", table 1).
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
-CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the `gpu` extra; in our images, the only place with CUDA's libraries
+CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the `gpu` extra, the only source of CUDA's libraries in our images
 NO_DRIVER = (
     "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container toolkit; "
     "without a container, nvidia-smi has to work."
@@ -84,7 +84,7 @@ def needs() -> Needs:
 
 
 def why_no_gpu(seen: bool | None = None, required: bool = False) -> str | None:
-    """Returns why this machine has no GPU to train on, or None if it has one or none is expected; see `trouble`.
+    """Returns why this machine has no GPU to train on; None if it has a GPU, or if no GPU is expected (see `trouble`).
 
     Raises:
         UserError: a GPU is required, but there is none.
@@ -96,13 +96,13 @@ def why_no_gpu(seen: bool | None = None, required: bool = False) -> str | None:
 
 
 def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: bool = False) -> str | None:
-    """Returns why there is no GPU to train on, and what to do; None if there is one or none is expected.
+    """Returns why there is no GPU to train on, and what to do; None if there is a GPU, or if no GPU is expected.
 
     Args:
         driver, wanted: results of `ask_driver` and `needs`.
         seen: whether TensorFlow lists a GPU; None before it is imported.
-        required: whether a GPU is expected in any case. If not, none is expected if both the driver and CUDA's
-            libraries are missing, or if all GPUs are hidden on purpose, as for the CPU workers of a grid.
+        required: whether a GPU is expected in any case. Otherwise, no GPU is expected if the driver and CUDA's
+            libraries are both missing, or if all GPUs are hidden on purpose, as for the CPU workers of a grid.
     """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not required and (chosen in _HIDDEN or (driver is None and not wanted.libraries)):

@@ -11,7 +11,7 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
     """Loads a model and checks its input (height, width, channels) and outputs: 1 for a classifier, 3 for a detector.
 
     Raises:
-        UserError: the model cannot be loaded, belongs to the other project, or is for other patches.
+        UserError: the model cannot be loaded, belongs to the other project, or needs patches of another size or colour.
     """
     model = safe_keras_file.load(path)
     if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, outputs):

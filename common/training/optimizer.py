@@ -15,7 +15,7 @@ class AdamW:
     dozen kernels per weight: in networks this small, they take a twentieth of each step, and half a second to trace.
     Weights of rank 1 (biases, scales and offsets of the normalisation) do not decay.
 
-    The rate rises linearly during the warm-up, then falls to zero along half a cosine. All this takes `steps` steps.
+    Over `steps` steps, the learning rate rises linearly (the warm-up), then falls to zero along half a cosine.
     """
 
     def __init__(self, model, settings, steps: int):

@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from common.cli.progress import progress_bar
 
-BATCH = 1024  # with more patches, the activations do not fit into the cache of one core
+BATCH = 1024  # with larger batches, the activations do not fit into the cache of one core
 
 
 def make_predictor(model) -> Callable[[np.ndarray], np.ndarray]:
-    """Compiles a model once for any number of calls; training calls it after every epoch.
+    """Compiles a model once into a function for any number of calls; training calls the function after every epoch.
 
     Returns:
         A function: X uint8 [n, height, width, channels] -> float32 [n, outputs], for any n.

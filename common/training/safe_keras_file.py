@@ -23,11 +23,11 @@ from common.training import devices_and_seeds
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # maximum size after unpacking, in bytes
 _RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
-_DIRECTORY = 64 << 10  # maximum size of the archive's table of contents, in bytes; our files need 200
+_DIRECTORY = 64 << 10  # maximum size of the archive's table of contents, in bytes; our files need 200 bytes
 _PARTS = 40_000  # maximum number of objects in a configuration, or of links in a weights file: 2000 layers with 20 each
 _VALUES = 1 << 26  # maximum number of values in one layer's output for one patch
 _PLAIN = (
-    # Models and the other classes in their configurations.
+    # Models, and other classes that their configurations name.
     "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice "
     # Layers whose output depends only on their weights and their input.
     "InputLayer Rescaling Normalization Conv1D Conv2D Conv2DTranspose DepthwiseConv2D SeparableConv2D Dense "
@@ -69,7 +69,7 @@ def load(path: Path):
 def save(model, path: Path) -> None:
     """Saves a trained model for Keras 3.10 and later, without settings that only training needs.
 
-    For example, Keras 3.15 describes how weights were initialised with arguments that older versions refuse.
+    For example, in Keras 3.15, the initialisers of weights have arguments that older versions refuse.
     """
     whole = path.with_name(f"{path.name}.keras")  # Keras requires this suffix
     try:
@@ -189,7 +189,7 @@ def _build(config: dict):
 def _check_size(config: dict, stored: int) -> None:
     """Compares the size of the layers with the content of the file, before any weights are allocated.
 
-    Keras allocates the weights when a StatelessScope is left. So this function never leaves it, and its thread ends.
+    Keras allocates the weights when a StatelessScope is left. So this function never leaves the scope; its thread ends.
     """
     keras.StatelessScope().__enter__()
     model = _build(config)

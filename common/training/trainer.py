@@ -3,7 +3,7 @@
 The networks need only about 25,000 multiply-accumulates per patch, so overhead decides the speed. The data stays
 uint8 on the device, batches are gathered and augmented as a whole, hundreds of steps run inside one `tf.function`,
 batch normalisation is one fused kernel, and Python gets control a few times per epoch. Each step starts hundreds of
-small kernels, and a GPU would mostly wait for the next one. So on a GPU, XLA fuses them, and an epoch is a single call.
+small kernels, and a GPU would mostly wait for the next one. On a GPU, XLA fuses the kernels, and an epoch is one call.
 """
 
 from collections.abc import Callable
@@ -151,7 +151,7 @@ class Trainer:
 
 
 def _pooled_first(layers: list) -> list:
-    """Moves max pooling before the activation: the same result (both are monotonic) for a quarter of the work."""
+    """Pools before the activation: both steps are monotonic, so the result is the same for a quarter of the work."""
     layers = list(layers)
     for i in range(1, len(layers)):
         if isinstance(layers[i], keras.layers.MaxPooling2D) and isinstance(layers[i - 1], keras.layers.LeakyReLU):

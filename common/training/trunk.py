@@ -15,7 +15,7 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
 
     Args:
         inputs: a keras.Input [n, side, side, channels] of raw values 0..255.
-        filters, dense, regularize, mean: as for `build_model` of the projects.
+        filters, dense, regularize, mean: see the `build_model` function of each project.
 
     Returns:
         The symbolic features [n, dense].
