@@ -63,7 +63,7 @@ def test_all_layers_have_the_same_slope():
 
 
 def test_the_offset_of_one_channel_is_a_plain_number():
-    """Loaders of .keras files in other languages do not accept a list as the offset of a Rescaling layer."""
+    """Programs in other languages can load a .keras file only if the offset of its Rescaling layer is not a list."""
     assert np.ndim(build_model((16, 16, 1), (8, 8, 16, 16), 64).get_layer("scale").offset) == 0
     assert np.ndim(build_model((16, 16, 2), (8, 8, 16, 16), 64, mean=(0.4, 0.5)).get_layer("scale").offset) == 1
 
