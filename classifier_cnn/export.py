@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and checks it without reading files."""
     parser = export_parser((__doc__ or " ").splitlines()[0])
     add_limit(parser, f"the thresholds are chosen for this rate (default: the rate of the run, else {MAX_FPR})")
-    text = "a detector to combine with this classifier, for robots whose code reads both from one file"
+    text = "a detector to combine with this classifier, for robots whose code reads both models from one file"
     parser.add_argument("--detector", type=run_or_file, metavar="RUN", help=text)
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, arguments.confidence)

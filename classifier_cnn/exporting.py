@@ -97,6 +97,6 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         ("scores", "scores"),
         ("worst_false_positives", "worst false positives"),
         ("worst_false_negatives", "worst missed balls"),
-        ("robustness", "recall and false positives on worse pictures"),
+        ("robustness", "recall and false positives on corrupted pictures"),
     )
     return Project(PROJECT, purpose, measure, table, group_table, pictures, TRACKED, choose)

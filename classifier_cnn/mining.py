@@ -33,8 +33,8 @@ SHOWN_FROM = 0.5  # balls with a lower score are not shown in a task
 RECORDINGS_SHOWN = 40  # maximum number of recordings in the report
 WORDS = {
     "nearest": "nearest to a score of 0.5",
-    "models": "where the models disagree most",
-    "views": "where flips and shifts of a patch disagree most",
+    "models": "on which the models disagree most",
+    "views": "whose flipped and shifted copies get the most different scores",
 }
 NO_BALLS = np.empty((0, 3)), np.empty(0)
 

@@ -58,6 +58,6 @@ def project(size: int) -> Project:
         ("errors", "errors"),
         ("targets", "predicted against true values"),
         ("worst", "the worst patches"),
-        ("robustness", "overlap and centre error on worse pictures"),
+        ("robustness", "overlap and centre error on corrupted pictures"),
     )
     return Project(PROJECT, purpose, measure, table, group_table, pictures, TRACKED)
