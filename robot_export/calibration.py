@@ -9,8 +9,8 @@ CALIBRATION_SEED = 20260131  # a fixed seed, so that the same training patches a
 def select_calibration(X: np.ndarray) -> np.ndarray:
     """Selects the patches for measuring the int8 ranges. X: uint8 [n, height, width, channels], the training patches.
 
-    The patches are drawn at random without replacement and with a fixed seed. The chosen patches keep the order of the
-    file.
+    The patches are drawn at random without replacement and with a fixed seed. The chosen patches stay in their
+    original order.
 
     The patch with the widest range is added again, with its darkest pixel set to 0 and its brightest pixel set to 255.
     So the input of the quantised formats covers the range 0..255, and the quantised values are the raw bytes.

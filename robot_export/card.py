@@ -48,7 +48,7 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
         if (folder / name).is_file() and not (new / name).exists():
             shutil.copyfile(folder / name, new / name)
     shown = [f"![{words}]({name})" for name, words in pictures if (new / name).is_file()]
-    # The first pictures are shown side by side to save space. The last pictures are wide and would be too small.
+    # The first pictures are shown side by side to save space. The last pictures are too wide for this.
     small = [*shown[:PAIRED], ""]
     pairs = list(zip(small[::2], small[1::2], strict=False))
     parts = [

@@ -12,7 +12,7 @@ BLOCK_SECONDS = 0.0002  # the blocks are short, so most of them end before anoth
 
 
 def count_cost(model) -> dict[str, int]:
-    """Counts the costs in model.json that do not depend on the CPU. model: a built keras.Model without branches.
+    """Counts the costs in model.json that are the same on every CPU. model: a built keras.Model without branches.
 
     The multiply-accumulates include those with the zeros of the padding. The peak memory is the largest sum of the
     sizes of a layer's input and output; layers that work in place are not counted.

@@ -48,8 +48,8 @@ class Partner:
 class Job:
     """A model to export.
 
-    folder: the folder that contains model.keras. The exported files are moved to it after all files have been checked.
-    results: {split: {"metrics", "groups"}}. robots: names from --robot. accept_sampling: see `robots.check`.
+    folder: the folder that contains model.keras. The exported files are moved to this folder after all files have been
+    checked. results: {split: {"metrics", "groups"}}. robots: names from --robot. accept_sampling: see `robots.check`.
     detector: the detector for files that contain both models. name: the C++ namespace; if it is empty, the namespace is
     made from the project, the patch size and the run.
     """
@@ -78,7 +78,7 @@ class Job:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """Indices of the test vectors, which cover the range of the first output, so that a wrong model fails."""
+        """Indices of the test vectors; their first outputs are spread over the whole range, so a wrong model fails."""
         first = self.source.outputs[:, 0].astype(np.float64)
         left, chosen = list(range(len(first))), []
         for wanted in np.linspace(first.min(), first.max(), VECTORS):

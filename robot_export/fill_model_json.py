@@ -16,7 +16,7 @@ NORMALISED = "NORMALISED: value / 255 - mean per channel; model.keras, model.h a
 
 
 def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) -> Manifest:
-    """Describes the keras.Model of a run; `known` are the fields that only the project knows.
+    """Describes the keras.Model of a run; known: the fields whose values only the project knows.
 
     run: common.runs.run_folder.RunFolder. The provenance was recorded at the start of the run, because the code may
     change during training.
@@ -37,7 +37,7 @@ def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) 
 def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) -> Manifest:
     """Describes a keras.Model that does not belong to a run.
 
-    Only the patch files from the command line are known about its training.
+    No training data is known except the patch files from the command line.
     parts: the train and validation splits. normalised: whether the TFLite and ONNX files take normalised values.
     """
     return Manifest(

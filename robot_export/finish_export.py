@@ -16,7 +16,7 @@ def finish_run(run, history, job: Job) -> None:
     """Finishes a run: writes model.json, the files and the card to the run folder, and tracks all metrics.
 
     A model.json that lists only model.keras is written first. So if the export fails, only the export is lost.
-    A run that was stopped writes only this model.json. The run is exported once it has been resumed and has finished.
+    A run that was stopped writes only this model.json. Such a run is exported when it is resumed and finishes.
     run: common.runs.run_folder.RunFolder. history: common.training.epochs_and_checkpoints.History.
 
     Raises:

@@ -68,7 +68,7 @@ class FoldedNetwork:
 
     @property
     def scaled_convolutions(self) -> tuple[Convolution, ...]:
-        """The convolutions, with the scale multiplied into the weights of the first one.
+        """The convolutions, with the scale multiplied into the weights of the first convolution.
 
         The offset cannot be part of a bias, because the zeros of the padding are added after the offset.
         """
@@ -184,7 +184,7 @@ def _convolution(reader: _Reader) -> Convolution:
 
 
 def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the factor and the summand that the layer applies to each channel outside of training."""
+    """Returns the factor and the summand that the layer applies to each channel during inference."""
     if layer.axis not in (-1, 3):
         _refuse(layer, f"it must normalise channels (axis -1), not axis {layer.axis}")
     variance = _numbers(layer, layer.moving_variance)

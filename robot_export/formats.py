@@ -17,7 +17,7 @@ from robot_export.model_json import Input
 
 @dataclass(frozen=True)
 class Written:
-    """What is known about a file when it has been written.
+    """What is known about a file after it was written.
 
     threshold: the threshold of the format; None for a detector. fields: more fields for its `model_json.ExportedFile`.
     outputs: float32 [n, k], the exact outputs that are expected for the validation patches; None if small differences
@@ -48,7 +48,7 @@ class Format:
     always_raw: bool = False
 
     def layout(self, given: Input) -> Layout:
-        """Returns the layout of this format's usual file for the input that model.json describes."""
+        """Returns the layout of this format's usual file; given: the input that model.json describes."""
         if given.normalised and not self.always_raw:
             return Layout(given.scale, tuple(given.offset), self.takes)
         return Layout(1.0, (0.0,) * given.channels, self.takes)

@@ -122,7 +122,7 @@ class Isolated:
         self.shape, self.dtype, self.outputs = self._receive(START_SECONDS)
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Runs values from `Layout.feed` [n, height, width, channels]; returns float32 [n, outputs].
+        """Computes the outputs, float32 [n, outputs], for values from `Layout.feed` [n, height, width, channels].
 
         Raises:
             UserError: the runtime failed, crashed or took too long.
@@ -153,7 +153,7 @@ def file_checks(folder: Path, manifest: Manifest, foreign_code: bool) -> tuple[N
 
 
 def _child_module():
-    """Imports the module that the child runs, with every runtime; the parent does not need them."""
+    """Imports the module that the child runs. That module imports every runtime; the parent needs none."""
     from robot_export import verify_one_file
 
     return verify_one_file

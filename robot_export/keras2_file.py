@@ -1,9 +1,10 @@
 """Writes folded networks as a Keras 2 .h5 file with h5py and json, for CompiledNN, frugally-deep and Keras 2.
 
-Batch normalisation is folded into the convolutions, and the scale into the weights of the first one. So the file
-contains a shift, then convolutions with bias, pooling and LeakyReLU, then dense layers and a sigmoid. CompiledNN has no
-Rescaling layer, so the shift is a BatchNormalization with variance 1. CompiledNN crashes without a message unless
-strings are stored as in Keras 2: single strings are ASCII of variable length, and names in lists have a fixed length.
+Batch normalisation is folded into the convolutions, and the scale into the weights of the first convolution. So the
+file contains a shift, then convolutions with bias, pooling and LeakyReLU, then dense layers and a sigmoid. CompiledNN
+has no Rescaling layer, so the shift is a BatchNormalization with variance 1. CompiledNN crashes without a message
+unless strings are stored as in Keras 2: single strings are variable-length ASCII, and names in lists have a fixed
+length.
 """
 
 import json
@@ -18,8 +19,8 @@ from common.errors import UserError
 from common.training.safe_keras_file import count_stored
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 
-KERAS = "2.15.0"  # the version of Keras that writes files like these
-_EPSILON = 2.0**-10  # float32 stores this value and the variance 1 - 2^-10 exactly, so their sum is 1
+KERAS = "2.15.0"  # this version of Keras writes files in the same format
+_EPSILON = 2.0**-10  # float32 stores this value and the variance 1 - 2^-10 exactly, so their sum is exactly 1
 
 
 def write(path: Path, joint: Joint) -> None:
@@ -65,7 +66,7 @@ class _Chain:
         return name
 
     def in_order(self) -> list[dict]:
-        """Sorts the layers in the order in which Keras 2 assigns weights: those furthest from the output are first."""
+        """Sorts the layers into Keras 2's order of weights: the layers furthest from the output come first."""
         depth = {layer["name"]: 0 for layer in self.layers}
         for layer in reversed(self.layers):
             for node in layer["inbound_nodes"]:
@@ -75,7 +76,7 @@ class _Chain:
 
 
 def _shift(chain: _Chain, network: FoldedNetwork) -> str:
-    """Adds the shift of the input unless it is zero; the scale is in the weights."""
+    """Adds a layer that shifts the input, unless the shift is zero; the weights contain the scale."""
     mean = -network.shift
     if not mean.any():
         return "patch"
@@ -119,7 +120,7 @@ def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
 
     Returns a TensorFlow function that computes the outputs of a batch, and the shape of one input.
 
-    Raises a UserError if the file contains a layer that this module does not write, or stores weights elsewhere.
+    Raises a UserError if the file contains a layer that this module does not write, or refers to weights outside it.
     """
     count_stored(path)
     with h5py.File(path) as file:

@@ -1,6 +1,6 @@
-"""Exports a model to every format and compares each file with it; the export fails if a float32 file differs.
+"""Exports a model to every format and compares each file with the model; fails if a float32 file differs.
 
-If the runtime of a format is not installed, its file is written, but is neither accepted nor rejected.
+If a format's runtime is not installed, the file is written, but is neither accepted nor rejected.
 """
 
 import fcntl
@@ -32,7 +32,7 @@ from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
 TIMED = 100  # the number of patches for measuring the latency
-TEMPORARY = ".export."  # the name of the folder for unfinished files starts with this
+TEMPORARY = ".export."  # the prefix of the names of temporary folders
 CARD = ("README.md", "report.html")
 
 
@@ -58,7 +58,7 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
 
     Raises:
         UserError: a layer or file cannot be exported or written, a robot's code cannot load this model, or a float32
-            file differs from the model. The files in the folder are unchanged.
+            file differs from the model. After an error, the job's folder is unchanged.
     """
     items, robots = make_items(job, export)
     _check_names(job.folder, items)
@@ -130,10 +130,10 @@ def _make_and_check(items: dict[str, Item], new: Path, job: Job) -> dict[str, Ch
 
 
 def _manifest(job: Job, checked: dict[str, Checked], robots: dict[str, dict], **cost) -> Manifest:
-    """Adds the exported files to the manifest that described the model before the export."""
+    """Returns the job's manifest with the exported files added."""
     manifest, vectors = job.source.manifest, job.vectors
     expected = {name: file.answers.tolist() for name, file in checked.items()}
-    expected["keras"] = job.source.outputs[vectors].tolist()  # the same outputs as in the header
+    expected["keras"] = job.source.outputs[vectors].tolist()  # the C++ header contains the same outputs
     patches = job.source.validation.X[vectors].reshape(VECTORS, -1).tolist()
     return replace(
         manifest,
@@ -158,7 +158,7 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
         outputs = reference.outputs if written.outputs is None else written.outputs
         return Checked(entry, written.threshold, outputs[job.vectors])
     opened, X = runtimes.open_file(folder / item.file, runtime), job.source.validation.X
-    blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # the split may be larger than the memory
+    blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # the split may not fit into memory
     outputs = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])
     if written.outputs is not None and not np.array_equal(outputs, written.outputs):
         raise UserError(f"the {name} format does not output the expected bits. Not exported.")

@@ -59,7 +59,7 @@ class ExportedFile:
 
     accepted: False if it loses too much accuracy, None if it was not run. reasons: why it was not accepted.
     parity: the metrics on the validation split. layout: `layout.Layout.as_json()`; older files do not have it.
-    normalised, input_type: part of the same information, for older programs. latency_us: {"median", "p95"}.
+    normalised: whether it takes normalised values. input_type: the dtype of its input. latency_us: {"median", "p95"}.
     tolerance: the largest allowed difference on the test vectors. ranges, clamped: only for the int16 header.
     """
 
@@ -149,9 +149,9 @@ def read(folder: Path) -> Manifest:
 
 
 def read_beside(model: Path) -> Manifest | None:
-    """Reads the model.json beside a model.keras, except its list of exported files; None if there is no model.json.
+    """Reads the model.json beside a model.keras, but not its list of exported files.
 
-    Raises a UserError if the model.json cannot be read or does not follow the schema.
+    Returns None if there is no model.json. Raises a UserError if it cannot be read or does not follow the schema.
     """
     path = model.with_name("model.json")
     if model.name != "model.keras" or not path.is_file():
@@ -162,7 +162,9 @@ def read_beside(model: Path) -> Manifest | None:
 
 
 def find_entry(path: Path) -> tuple[Manifest, str] | None:
-    """Reads the model.json beside an exported file; returns its content and the format's name, or None if not listed.
+    """Reads the model.json beside an exported file; returns its content and the format's name.
+
+    Returns None if there is no model.json, or if it does not list the file.
 
     Raises a UserError if the model.json lists the file but does not follow the schema.
     """
@@ -187,7 +189,7 @@ def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Checks the record and writes model.json, with each list of numbers on one line; raises the errors of `check`."""
+    """Checks and writes model.json, with each list of numbers on one line; raises the same errors as `check`."""
     values = manifest.as_json()
     check(values)
     plain = json.dumps(values, indent=2, allow_nan=False)

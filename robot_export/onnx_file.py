@@ -9,7 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from robot_export.folded_network import Convolution, DenseLayer, FoldedNetwork, Joint
 
-# Opset 13 is the oldest that defines all operators as today. It needs ONNX Runtime 1.8, OpenCV 4.5.5 or OpenVINO 2021.
+# Opset 13 is the oldest opset in which all these operators are defined as they are today. Files with opset 13 need at
+# least ONNX Runtime 1.8, OpenCV 4.5.5 or OpenVINO 2021.
 OPSET = 13
 IR_VERSION = 7  # the format version of ONNX 1.8, the first release with opset 13
 
@@ -39,7 +40,7 @@ def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
 
 
 class _Graph:
-    """Collects nodes and weights. Every value has the name of the layer that it comes from."""
+    """Collects nodes and weights. Each value has the name of the layer that computes it."""
 
     def __init__(self):
         self.nodes, self.weights = [], []
@@ -85,7 +86,7 @@ def _convolution(graph: _Graph, x: str, layer: Convolution, suffix: str) -> str:
     before, after = [(size - 1) // 2 for size in sizes], [size // 2 for size in sizes]
     kernel = graph.weight(f"{name}.weights", layer.weights.transpose(3, 2, 0, 1))
     bias = graph.weight(f"{name}.bias", layer.bias)
-    # If the kernel's side is even, there is one zero more after the rows and columns than before them.
+    # If the kernel's side is even, one more zero is added at the end of each row and column than at its start.
     pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]
     x = graph.node("Conv", [x, kernel, bias], name, pads=pads, kernel_shape=sizes)
     if layer.pool > 1:

@@ -43,7 +43,7 @@ def export_parser(description: str) -> Parser:
     parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
     text = "a new folder for the files (default: the run's folder; without a run, a new folder export-NAME in runs, or "
     text += "in BALL_OUTPUT_DIR if it is set)"
-    # `dest` is not output_dir, whose default the parser would check; here the default depends on the model.
+    # `dest` is not output_dir, because the parser would check its default; here the default depends on the model.
     parser.add_argument("--output-dir", type=output_folder, metavar="DIR", dest="export_dir", help=text)
     return parser
 

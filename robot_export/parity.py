@@ -11,12 +11,12 @@ from common.errors import UserError
 from robot_export.layout import Layout, term
 from robot_export.project import Numbers, Project
 
-# Largest allowed difference of a float32 format; adding the same values in another order causes smaller differences.
+# Largest allowed difference of a float32 format. If values are only added in another order, the difference is smaller.
 EXACT = 1e-4
 # Largest allowed difference of a quantised format from its test vectors; different processors round differently.
 QUANTISED = 0.02
 RECALL_LOST = 0.005  # a format is rejected if it loses more than this fraction of the balls at its threshold
-ERROR_GROWN = 0.05  # a format is rejected if its centre error is larger than that of Keras by more than this fraction
+ERROR_GROWN = 0.05  # a format is rejected if its centre error exceeds Keras's by more than this fraction
 
 
 def reasons(before: Numbers, after: Numbers) -> list[str]:
@@ -43,7 +43,7 @@ def tolerance(runtime: str, layout: Layout, size: int) -> float:
     limit = QUANTISED if runtime == "LiteRT" and layout.dtype == "uint8" else EXACT
     if layout.outputs:
         limit *= max(abs(term(output, size)[1]) for output in layout.outputs)
-        limit *= 10 if "logit" in layout.outputs else 1  # the differences are larger, because logits can be above 20
+        limit *= 10 if "logit" in layout.outputs else 1  # logits can be above 20, so their errors are larger
     return limit
 
 
@@ -59,7 +59,7 @@ class Verdict(NamedTuple):
 class Reference:
     """The reference that every format is compared with.
 
-    y: the labels. outputs: float32 [n, k], the outputs of Keras. threshold: that of Keras, None for a detector.
+    y: the labels. outputs: float32 [n, k], the outputs of Keras. threshold: Keras's threshold; None for a detector.
     """
 
     y: np.ndarray
@@ -74,7 +74,7 @@ class Reference:
         return self.project.choose(self.y, outputs, self.numbers, self.threshold)
 
     def compare(self, name: str, exact: bool, outputs: np.ndarray) -> Verdict:
-        """Compares a format's outputs [n, k] with those of Keras; a quantised format is judged at its own threshold.
+        """Compares a format's outputs [n, k] with Keras's outputs; a quantised format is judged at its own threshold.
 
         Raises:
             UserError: an exact format differs by more than `EXACT`, or outputs are NaN or infinite.

@@ -87,7 +87,8 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
     The job contains the run's results only if the files go to the run's folder and its evaluation.json is complete.
 
     Raises:
-        UserError: --detector cannot be used, or a robot's code cannot load the model. In this case, no folder is made.
+        UserError: --detector cannot be used, or a robot's code cannot load the model. After such an error,
+            there is no new folder.
     """
     file, detector = find_model(arguments.model), getattr(arguments, "detector", None)
     partner = _read_partner(detector, source.validation.X) if detector else None

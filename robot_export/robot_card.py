@@ -56,7 +56,7 @@ _LOADS = {"classifier": "", "detector": "true, true, false", "joint": "true, tru
 
 
 def robots(manifest: Manifest) -> list[str]:
-    """Writes the section in Markdown, as a list of paragraphs; empty if no robot was chosen."""
+    """Writes the section as a list of Markdown paragraphs; the list is empty if no robot was chosen."""
     parts = [text for name, chosen in (manifest.robots or {}).items() for text in _robot(manifest, name, chosen)]
     return ["## Put it on this robot", *parts] if parts else []
 

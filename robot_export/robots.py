@@ -20,7 +20,7 @@ class Robot:
     name: a value of --robot. loader: the team, and the part of its code. format: the file's format, a key of `FORMATS`.
     sizes: possible sides of the patches in pixels. sampling: a key of `common.datasets.sampling_rules.RULES`.
     outputs: kind of model -> the outputs that the code reads, named as in `layout.py`. The code cannot load a kind that
-        is missing here. The kind "joint" means a classifier and a detector in one file.
+        `outputs` does not contain. The kind "joint" means a classifier and a detector in one file.
     scale: the input is Y times this factor, minus the mean if `subtracts_mean`. dtype: the dtype of the input.
     columns: whether the code fills the input column by column.
     """
@@ -86,7 +86,7 @@ ROBOTS = {row.name: row for row in _ROWS}
 def file_kinds(names: Iterable[str], kind: str, detector: bool = False) -> dict[str, str]:
     """Returns the kind of each robot's file: "joint" if a detector is joined with the classifier, otherwise `kind`.
 
-    Only the command line is needed, so this is called before anything is loaded. detector: whether --detector is given.
+    Needs only the command line, so it can be called first. detector: whether --detector is given.
 
     Raises:
         UserError: no robot has this name, it cannot load this kind, or no robot reads both models from one file.

@@ -48,7 +48,7 @@ class Opened:
     self_test: Callable[[], object] | None = None
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Runs values from `Layout.feed` [n, height, width, channels]; returns float32 [n, outputs]."""
+        """Computes the outputs, float32 [n, outputs], for values from `Layout.feed` [n, height, width, channels]."""
         answers = np.empty((len(values), self.outputs), np.float32)
         for start in range(0, len(values), self.batch):
             answers[start : start + self.batch] = self.run(values[start : start + self.batch])
@@ -56,7 +56,7 @@ class Opened:
 
 
 def missing(runtime: str) -> str | None:
-    """Says why a runtime cannot run here; returns None if it can. Only a C++ compiler may be missing."""
+    """Says why a runtime cannot run here; returns None if it can. The Python runtimes are always installed."""
     return "no C++ compiler is installed" if runtime == "C++" and not find_compiler() else None
 
 

@@ -1,8 +1,8 @@
-"""Predicts with any model: the model of a run, an exported file of a run, or a file from somebody else.
+"""Computes the outputs of any model: the model of a run, an exported file of a run, or a file from somebody else.
 
 Files from somebody else do not describe their input and outputs, so the user describes them with options, which use the
 names in `layout.py`. Exported files may be untrusted, so they run in a separate process. If a file crashes the process,
-an error message of one line is printed. C++ headers and Keras 2 files are accepted only if they belong to a run.
+a one-line error message is printed. C++ headers and Keras 2 files are accepted only if they belong to a run.
 """
 
 import sys
@@ -34,7 +34,7 @@ class Scorer:
     """A model that is ready to predict.
 
     outputs: the number of its outputs: 1 (ball), 3 (radius, x and y) or 4 (all of them).
-    rule: the sampling rule of its patches. border: by how many pixels its patches are larger than a candidate.
+    rule: the sampling rule of its patches. border: by how many pixels its patches extend beyond the candidate.
     trained_on: the digest of its training patches, None if unknown.
     threshold: a score at or above it is a ball; None for a detector.
     """
@@ -52,7 +52,7 @@ class Scorer:
     threshold_from: str
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predicts patches X, uint8 [n, size, size, channels]; returns float32 [n, outputs].
+        """Computes the outputs, float32 [n, outputs], for patches X, uint8 [n, size, size, channels].
 
         Raises:
             UserError: an output is NaN or infinite, or a score is outside 0..1.

@@ -1,4 +1,4 @@
-"""Writes the code in a model card, which shows how to load an exported model."""
+"""Writes the code examples for the model card, which show how to load an exported model."""
 
 from robot_export.model_json import Manifest
 

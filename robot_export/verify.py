@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-if __name__ == "__main__":  # so that this program works in any folder and with any Python
+if __name__ == "__main__":  # so that this program can be started from any folder and with any Python
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 

@@ -46,16 +46,16 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
 def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
     """Refuses an entry in model.json that contradicts the file, its own metrics, or the limits of this version.
 
-    Whether the metrics are right is not checked, because that needs the validation patches.
+    Does not check whether the metrics are correct, because this would need the validation patches.
     """
     file, keras = manifest.formats[name], manifest.formats["keras"].parity or {}
     accepted = not file.reasons
-    if file.parity is None:  # the file was not run during the export; only model.keras is accepted without a run
+    if file.parity is None:  # not run during the export: only model.keras is accepted anyway
         accepted = True if name == "keras" else None
-    elif not keras.get("flips"):  # if Keras's own decisions flip between runs, rounding errors change its metrics
+    elif not keras.get("flips"):  # if two runs of Keras decide differently, rounding errors change its metrics
         accepted = not parity.reasons(keras, file.parity)
     known = {"bytes": copy.stat().st_size, "accepted": accepted}
-    if file.file not in FORMER:  # earlier versions had other kinds of TFLite files
+    if file.file not in FORMER:  # earlier versions wrote these TFLite files
         layout = Layout.of(file, manifest.input)
         known["tolerance"] = parity.tolerance(file.runtime, layout, manifest.input.width)
     for field, value in known.items():
@@ -127,13 +127,13 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     layout = Layout.of(file, manifest.input)
     opened = runtimes.open_file(path, file.runtime)
     told = file.quantised and (file.quantised["scale"], file.quantised["zero_point"])
-    if file.layout and file.parity and told != opened.quantised:  # entries in older files may differ
+    if file.layout and file.parity and told != opened.quantised:  # older entries have no layout, and may differ
         raise UserError(f"{file.file}: quantised must be {opened.quantised}, but model.json says {told}")
     try:
         found = opened.predict(layout.feed(X))
         if opened.self_test:
             opened.self_test()
-    except Exception as error:  # each runtime raises its own kinds of exceptions, such as for patches of another size
+    except Exception as error:  # each runtime raises its own exceptions, for example if the size is wrong
         raise UserError(f"{file.file} does not accept the patches: {' '.join(str(error).split())[:200]}") from None
     if found.shape != wanted.shape:
         raise UserError(f"{file.file} outputs {found.shape[1]} values per patch, not {wanted.shape[1]}")

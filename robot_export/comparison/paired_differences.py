@@ -51,8 +51,9 @@ class Subject:
 
     task: the task of the patches. columns: the names of the outputs.
     measures: the metrics; the first one decides which model is better.
-    measure: takes (patches, answers, threshold) and returns a function. That function takes the number of times that
-        each patch was drawn, int [n]. It returns one float per metric, or None for each metric if it is undefined.
+    measure: takes (patches, answers, threshold) and returns a function. The argument of the returned function is
+        int [n], how many times each patch was drawn. Its result has one float per metric, or one None per metric if
+        the metrics are undefined.
     errors: takes (y, answers, threshold) and returns {kind of error: bool [n]}.
     gallery: takes (path, patches, answers of both models, chosen, title, subtitle) and draws the chosen patches.
     groups: takes y and returns {name: the group of each patch, str [n]}, in addition to the usual groups.

@@ -10,7 +10,7 @@ import numpy as np
 
 from common.errors import UserError
 
-CPP_FLAGS = ("-O2", "-march=native")  # for measuring the time and the outputs of a header during an export
+CPP_FLAGS = ("-O2", "-march=native")  # used when an export measures a header's time and outputs
 RUNNER = Path(__file__).with_name("runner.cpp")
 WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror")
 

@@ -1,8 +1,8 @@
 """Generates C++ code for 3x3 convolutions with max pooling, which computes four outputs (one pooled pixel) at a time.
 
 The code follows Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016: a tile of 4x4 inputs is
-transformed by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. The result equals
-that of a direct convolution, except for the rounding errors of a few more additions.
+transformed by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. The result
+differs from that of a direct convolution only by rounding errors.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,10 @@ def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
 
 
 def largest(kind: str, n: str) -> Lines:
-    """Generates the last part of the transform and the maximum. The inputs are {n}t0 to {n}t3 and {n}u0 to {n}u3."""
+    """Generates the last part of the transform, and the maximum of its outputs.
+
+    The inputs are {n}t0 to {n}t3 and {n}u0 to {n}u3.
+    """
     rows = [
         f"const {kind} {row} = larger({row}0 + ({row}1 + {row}2), {row}1 - {row}2 - {row}3);"
         for row in (f"{n}t", f"{n}u")

@@ -1,4 +1,4 @@
-"""Generates the C++ header of a network; it needs no libraries, heap or exceptions, and writes only to the stack."""
+"""Generates a network's C++ header, which needs no libraries, heap or exceptions, and writes only to the stack."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from robot_export.cpp.weights import array, literal
 from robot_export.folded_network import FoldedNetwork
 
 PARTS = Path(__file__).parent
-TEMPLATES = ("ball_models.h", "naoth_finder.h")  # copied with model.h; both combine two models
+TEMPLATES = ("ball_models.h", "naoth_finder.h")  # copied with model.h; each combines a classifier and a detector
 ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
@@ -42,7 +42,7 @@ _INLINE = """#if defined(__GNUC__)
 _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__) && !defined(BALL_WITHOUT_SSE)
 #warning "ball model without SSE4.1, slow: compile with -march=silvermont (NAO) or -msse4.1, or define BALL_WITHOUT_SSE"
 #endif"""
-# The names of a header's macros after the prefix BALL_. The macros are undefined at the end of the header.
+# The names of a header's macros, without the prefix BALL_. The macros are undefined at the end of the header.
 MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VECTOR")
 
 

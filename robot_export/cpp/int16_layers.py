@@ -30,7 +30,7 @@ def bodies(first: Stage, second: Stage, third: Stage, fourth: Stage, hidden: Sta
 
 
 def _first(stage: Stage) -> Lines:
-    """Generates the first convolution. A vector contains several tiles, and each product is rounded to int16.
+    """Generates the first convolution. A vector contains several tiles. Each product is rounded to int16.
 
     The code reads `in`, a patch in the layout `Spread`, and writes `out`, a feature map with a border.
     """

@@ -4,11 +4,11 @@ Activations are int16 in [-8191, 8191], and weights are int16. Each layer has on
 its weights. The 3x3 convolutions are computed in tiles (Lavin & Gray, Fast Algorithms for Convolutional Neural
 Networks, 2016). The transform of a tile's inputs adds four activations, and 4 * 8191 still fits into an int16. The
 bounds are computed from the rounded factors of the tiles, which are the numbers that the robot multiplies.
-Intermediate sums may wrap around, because addition is modulo 2^n. Every product that is rounded separately and every
-final sum is proven to fit.
+Intermediate sums may wrap around, because addition is modulo 2^n. For every product that is rounded separately, and
+for every final sum, this module proves that the value fits into its integer type.
 
-All values are rounded to nearest, and ties are rounded up. The product of two int16 is (a * b + 2^14) >> 15, and a sum
-becomes (sum + 2^(s-1)) >> s.
+All values are rounded to nearest, and ties are rounded up. The product of two int16 numbers is (a * b + 2^14) >> 15,
+and a sum becomes (sum + 2^(s-1)) >> s.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from robot_export.folded_network import FoldedNetwork
 LIMIT = 8191  # largest activation
 FRACTION = 5  # fractional bits of a pixel: 255 * 32 = 8160
 LIGHT = 64  # the number of grey levels that `brightness` may add before pixels are clamped
-HEADROOM = 1.25  # LIMIT corresponds to this multiple of the largest activation of the calibration patches
+HEADROOM = 1.25  # LIMIT corresponds to this multiple of the largest activation for the calibration patches
 ONE = 1 << 15
 _A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 _B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
@@ -143,7 +143,7 @@ def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[in
 
 
 def _rounded(source, real: np.ndarray, unit: float, shift: int) -> Int16Layer | None:
-    """Rounds a layer for a unit and a shift; None if a factor or a sum does not fit. Float64 is exact here."""
+    """Rounds a layer for a unit and a shift; returns None if a factor or sum is too large. Float64 is exact here."""
     half = 0 if source.slope is None else 2.0 ** (shift - 1)  # the last layer's sums are not shifted
     real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
     factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half
