@@ -80,7 +80,7 @@ def new_folder(wanted: Path | str) -> Path:
 def open_inside(folder: Path, name: str):
     """Opens a plain file inside `folder` for reading, without following links, which may lead anywhere.
 
-    Every folder in the path is opened relative to its parent, so nothing can be replaced between a check and its use.
+    Every folder in the path is opened relative to its parent, so nobody can swap it for a link in the meantime.
     `folder` itself may be a link, because the user chose it; `name` is a relative path with slashes.
 
     Raises:

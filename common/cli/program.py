@@ -147,7 +147,7 @@ def run_main(main: Callable[[], int | None]) -> int:
                     make_temporary_folder()
                     return main() or 0
                 finally:
-                    sys.stdout.flush()  # now, while a closed pipe can be distinguished from other errors
+                    sys.stdout.flush()  # flushed now, while a closed pipe can be distinguished from other errors
         except UserError as error:
             _tell(f"error: {printable(error)}")
             return 2

@@ -1,7 +1,7 @@
 """Checks the chunks of an HDF5 dataset before HDF5 unpacks them.
 
-HDF5 1.14 and 2.0 trust a chunk's content. If it unpacks to too little, the rest is whatever was in this process's
-memory; if it unpacks to too much, HDF5 allocates memory for all of it. So each chunk is checked here first.
+HDF5 1.14 and 2.0 trust a chunk's content. If a chunk unpacks to too few bytes, the missing values are old memory of
+this process; if it unpacks to too many bytes, HDF5 allocates memory for all of them. So each chunk is checked first.
 """
 
 import zlib

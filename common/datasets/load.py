@@ -1,4 +1,4 @@
-"""Loads the patches of a run: finds the files, reads and checks them, and splits off validation if there is none."""
+"""Loads a run's patches: finds, reads and checks the files, and splits off validation patches if necessary."""
 
 import math
 import os

@@ -14,7 +14,7 @@ COLUMNS = {**dict.fromkeys(KEYS, "SO"), "side": "fiu", "source": "SO"}
 SIDES = (16, 32)  # pixels; the networks of this repository are built for these two sizes
 CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels are within 0.02..1.014
 RADIUS_MAX = 1.0  # fraction of the patch; real labels are within 0.3..0.55
-ORDER_MIN = 30  # fewer labels do not reveal the order of the columns
+ORDER_MIN = 30  # with fewer labels than this, the order of the columns is not checked
 ORDER_SIGMAS = 5.0  # the centres must exceed the suspected radius by this many standard errors
 
 

@@ -9,7 +9,7 @@ from common.datasets.hdf5_column import check_room
 from common.datasets.safe_hdf5 import SafeFile
 
 BLOCK = 8192  # patches per block when a file is read in parts: 16 MB at 32x32x2
-SHUFFLED = 1 << 16  # patches in memory that are shuffled at once: 16 MB at 16x16x1, 128 MB at 32x32x2
+SHUFFLED = 1 << 16  # number of patches that are shuffled together in memory: 16 MB at 16x16x1, 128 MB at 32x32x2
 
 
 class StoredPixels:

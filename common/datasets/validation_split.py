@@ -48,8 +48,8 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
     """Splits validation patches off the training patches, for families without a validation file.
 
-    It moves whole recordings, with a similar fraction of balls, if there are at least two and both classes remain
-    in training. Otherwise, it splits patch by patch, stratified by class.
+    Moves whole recordings, with a similar fraction of balls, if there are at least two recordings and both classes
+    remain in training. Otherwise, splits patch by patch, stratified by class.
 
     Returns:
         The training patches, the validation patches, and a description for the user.

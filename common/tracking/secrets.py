@@ -21,7 +21,7 @@ _SECRET_VARIABLES = (
 )
 _USERINFO = re.compile(r"(?<=://)[^/\s'\"]*@")  # up to the last @, because a password may contain one
 _AUTHORIZATION = re.compile(r"(Authorization\W+(?:Basic|Bearer))\s+[^\s'\"]+", re.IGNORECASE)
-# Removing a shorter secret would damage other text (every "a", for example).
+# Removing secrets shorter than this would damage other text (every "a", for example).
 _SHORTEST_SECRET = 4
 
 
@@ -56,7 +56,7 @@ def stored_credentials() -> dict[str, str]:
 
 
 def _spellings() -> list[str]:
-    """Returns the secrets as they are and as addresses and headers encode them, the longest first."""
+    """Returns all secrets, unchanged and as encoded in addresses and headers; the longest comes first."""
     stored = stored_credentials()
     secrets = [os.environ.get(name, "") for name in _SECRET_VARIABLES]
     secrets.append(stored.get("mlflow_tracking_password", ""))

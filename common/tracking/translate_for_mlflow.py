@@ -6,7 +6,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-# The stricter of the limits of MLflow 2.14 and 3.x, so that a run looks the same on every server.
+# For each limit, the stricter value of MLflow 2.14 and 3.x, so that a run looks the same on every server.
 KEY_LENGTH = 250
 PARAMETER_LENGTH = 6000
 TAG_LENGTH = 5000
@@ -35,7 +35,7 @@ class Translator:
 
     def __init__(self):
         self.parameters: dict[str, str] = {}
-        self.files: dict[str, str] = {}  # path in the run's artifacts -> path in its folder
+        self.files: dict[str, str] = {}  # path in the run's artifacts -> path in the run folder
         self.latest: dict[str, tuple[int, int]] = {}  # metric -> (step, time) of its latest point, as defined by MLflow
         self.status, self.ended = "RUNNING", 0
         self.notes: dict[str, str] = {}
