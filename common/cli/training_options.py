@@ -74,7 +74,7 @@ class TrainingOptions:
     )
     list_datasets: bool = option(False, "list the dataset families and the cached files, and exit")
     epochs: int | None = option(  # None: the project chooses a number that depends on its data
-        None, "passes over all training patches (default: more if there are few patches)", "N", low=1, high=100_000
+        None, "passes over all training patches (default: 20, or more for few patches)", "N", low=1, high=100_000
     )
     batch_size: int = option(128, "number of patches per training step", "N", low=2, high=65_536)
     learning_rate: float = option(1e-2, "highest learning rate, reached at the end of the warm-up", "X")

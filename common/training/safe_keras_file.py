@@ -143,7 +143,7 @@ def _check_config(config: dict) -> None:
     """Refuses a configuration unless every object in it is a plain Keras object."""
     for number, part in enumerate(_parts(config)):
         if number == _PARTS:
-            raise UserError("it has more layers than any network for patches.")
+            raise UserError("it has more layers than any network for patches needs.")
         if "class_name" in part or "registered_name" in part:
             name, module = part.get("class_name"), part.get("module")
             known = isinstance(name, str) and name in _NAMES and (module is None or str(module) in _MODULES)
@@ -199,4 +199,4 @@ def _check_size(config: dict, stored: int) -> None:
     for layer in model.layers:
         outputs = layer.output if isinstance(layer.output, list | tuple) else [layer.output]
         if any(math.prod(side or 1 for side in tensor.shape) > _VALUES for tensor in outputs):
-            raise UserError(f"layer {layer.name} outputs more values per patch than any network for patches.")
+            raise UserError(f"layer {layer.name} outputs more values per patch than any network for patches needs.")
