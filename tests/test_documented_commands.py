@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 import subprocess
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -88,6 +89,7 @@ def place(tmp_path_factory):
             small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"
             ran(f"cd {project} && python3 train.py {small} --run-name {word}", ROOT, settings)
             (words[word],) = (folder / "runs").glob(f"*_{word}")
+        words["OTHER"] = shutil.copytree(words["CLASSIFIER"], folder / "other")  # comparisons refuse the same run twice
         yield folder, settings, words
         server.shutdown()
 
@@ -109,8 +111,8 @@ def concrete(page: str, line: str, folder, words: dict) -> str:
     first = folder / "archive" / families[task].file("train")
     run = words["DETECTOR" if task == "detection" else "CLASSIFIER"]
     for pattern, value in (
-        (r"(?:\.\./)?runs/(?:CLASSIFIER|OTHER|TODAY)\b", words["CLASSIFIER"]),
-        (r"(?:\.\./)?runs/TOMORROW\b", words["CLASSIFIER"] / "model.keras"),
+        (r"(?:\.\./)?runs/(?:CLASSIFIER|TODAY)\b", words["CLASSIFIER"]),
+        (r"(?:\.\./)?runs/(?:OTHER|TOMORROW)\b", words["OTHER"]),
         (r"(?:\.\./)?runs/A\b", run),
         (r"(?:\.\./)?runs/B\b", run / "model_float32.tflite"),
         (r"~/pictures", folder / "pictures"),

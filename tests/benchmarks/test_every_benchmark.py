@@ -47,7 +47,7 @@ COMMANDS = {  # command: a pattern that must match its output
     f"train_throughput speed {SPEED}": r'"two side by side": [\d.]+',
     f"train_throughput stream {SPEED}": r"'patches': 1200, .*'way': '--stream'",
     f"train_throughput sweep {SPEED}": r"'filters': \[16, 16, 32, 32\], .*'compiled': \d+",
-    "whole_pixel_labels pictures --copies 4 --folds 2 --epochs 1 --seeds 1": r"px.* +\d+ +[\d.]+ +[\d.]+ +[+-]\d",
+    "whole_pixel_labels pictures --copies 4 --folds 2 --epochs 1 --seeds 1": r"px +\d+(?: +[\d.]+){3} +[+-]\d",
 }
 
 
