@@ -126,10 +126,11 @@ def _what(manifest: Manifest) -> str:
     ]
     if manifest.threshold:
         shipped = f"{manifest.trained_threshold:.6g}"
-        lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have its own, see below.")
+        meaning = "a score at or above it is a ball. A format may have a threshold of its own, see below."
+        lines.append(f"- Threshold {shipped}: {meaning}")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):
-            covers = " This covers patches like the validation patches." if choice.get("guaranteed") else ""
+            covers = " The guarantee holds for patches like the validation patches." if choice.get("guaranteed") else ""
             lines.append(f"- {promise[0].upper()}{promise[1:]}.{covers}")
         if sides := choice.get("sides"):
             lines.append(f"- {sides}")
@@ -163,7 +164,7 @@ def _formats(manifest: Manifest) -> str:
     versions = sorted({file.runtime_version for file in files.values() if file.runtime_version})
     if "onnx" in files:
         versions.append(f"the ONNX file has opset {files['onnx'].opset}")
-    how = f"One thread, called from Python on {manifest.cost['timed_on']}; {', '.join(versions)}."
+    how = f"Timed in one thread on {manifest.cost['timed_on']}, called from Python. Versions: {', '.join(versions)}."
     patches = manifest.datasets["validation"]["patches"]
     compared = f"Each file was run in its own runtime on all {patches:,} validation patches and compared with Keras:"
     again = "`python3 robot_export/verify.py FOLDER`, from the top of the repository, checks the files on any machine."

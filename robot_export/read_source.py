@@ -152,7 +152,7 @@ def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], kno
     if known and arguments.export_dir is None and parts["validation"].digest != known.digest("validation"):
         raise UserError(
             f"the run was validated on other patches. Received: {', '.join(parts['validation'].files)}. "
-            "Pass those, or choose a new folder with --output-dir."
+            "Pass the run's own validation patches, or choose a new folder with --output-dir."
         )
 
 

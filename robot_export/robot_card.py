@@ -8,9 +8,11 @@ from robot_export.robots import ROBOTS
 _COMPILED_NN = "CompiledNN's approximate sigmoid is off by up to 0.01; `useExpApproxInSigmoid = false` makes it exact."
 _STEPS = {
     "naoth": (
-        "Copy `model.h` of both runs, as `ball_classifier.h` and `ball_detector.h`, and `naoth_finder.h` beside "
-        "`Fy1500_Conf.h`, and register `NaothFinder` in `CNNBallDetector.cpp` like the other detectors.",
-        "Leave `meanBrightnessOffset` at 0: the header has the mean. A positive value darkens, as in NaoTH's code.",
+        "Copy three files to the folder of `Fy1500_Conf.h`: the classifier's `model.h` as `ball_classifier.h`, the "
+        "detector's `model.h` as `ball_detector.h`, and `naoth_finder.h`. "
+        "Register `NaothFinder` in `CNNBallDetector.cpp` like the other detectors.",
+        "Leave `meanBrightnessOffset` at 0, because the header contains the mean. "
+        "A positive value makes the patches darker, as in NaoTH's code.",
         "It reads patches of 5-byte pixels, column by column, without a copy. Use its thresholds, or `isBall()`.",
     ),
     "naoth-tflite": (
@@ -38,8 +40,9 @@ _STEPS = {
         _COMPILED_NN,
     ),
     "nao-devils": (
-        "Copy `{file}` to `Config/` in place of the network with position. It takes bytes and outputs floats.",
-        "Their code applies the sigmoid to all outputs: 0 becomes 0.5, so the centre remains that of the candidate.",
+        "Copy `{file}` to `Config/` in place of the network that also outputs a position. "
+        "It takes bytes and outputs floats.",
+        "Their code applies the sigmoid to all outputs. The file's x and y are 0, which becomes 0.5: the centre.",
     ),
     "nomadz": (
         "Copy `{file}` and name it in `pathToModel`; set `applyNormalization` and `useRadiusRegression` to false.",

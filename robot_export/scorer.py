@@ -158,7 +158,7 @@ def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
         return range(opened.outputs)
     named = " ".join(layout.outputs)
     if len(layout.outputs) != opened.outputs:
-        raise UserError(f"{path}: it has {opened.outputs} outputs, so --outputs needs as many. Received: {named}.")
+        raise UserError(f"{path}: it has {opened.outputs} outputs, so --outputs must name as many. Received: {named}.")
     own = {term(output, 1)[0] for output in layout.outputs} - {None}
     if own not in map(set, OWN.values()):
         raise UserError(f"{path}: outputs must be ball, or radius, x and y, or all four. Received: {named}.")

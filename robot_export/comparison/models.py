@@ -49,7 +49,7 @@ def notes(models: Sequence[Scorer], patches) -> list[str]:
     names = 0 if patches.recording is None else len(set(patches.recording))
     if names < 2:
         known = "only one recording" if names else "the files name no recordings"
-        found.append(f"{known}: the intervals are over single patches and say nothing about other games")
+        found.append(f"{known}: the intervals come from drawing single patches, so they say nothing about other games")
     elif names < 10:
         found.append(f"only {names} recordings: the intervals are rough")
     return found
