@@ -6,7 +6,7 @@ from collections.abc import Mapping
 RULES = {
     "centres": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
     "corners": "index int(k * step) inside the patch, step = side / size",
-    "area": "mean of the pixels under each cell, weighted by the fraction of each that it covers",
+    "area": "mean of the pixels under each cell, weighted by the fraction of each pixel that the cell covers",
     "naoth": "like centres, but not clamped: if side <= size, the last index is one pixel beyond the patch",
 }
 _FORMER = {"robot": "centres", "nearest": "corners"}  # the rules' names in files from before November 2026
