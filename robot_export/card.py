@@ -16,7 +16,7 @@ _OUTPUTS = (
     "There are no other outputs. Robot code that expects [no ball, ball], a confidence in addition to the circle, "
     "or another order cannot use these files; `--robot NAME` writes a file for such code."
 )
-PAIRED = 4  # the number of pictures at the start that are shown in pairs, side by side
+PAIRED = 4  # how many pictures at the start of the card are shown side by side
 WEAKEST, SLICES = 4, 200  # maximum number of groups of each kind, such as camera, on the card and in report.html
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),

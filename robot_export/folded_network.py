@@ -45,7 +45,7 @@ class FoldedNetwork:
     """A whole network: raw * scale + offset, convolutions, dense layers, head.
 
     input_shape: (height, width, channels) of raw 0..255. scale: one factor for all channels.
-    offset: minus the mean of each channel, added after scaling. The zeros of the padding are added after the offset.
+    offset: the negative mean of each channel, added after scaling. The zeros of the padding are added after the offset.
     convolutions, dense: the layers in order; the last dense layer is the output. head: "sigmoid" or "linear".
     """
 

@@ -16,14 +16,14 @@ RUNTIMES = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
 
 @dataclass(frozen=True)
 class Foreign:
-    """The description of a file without a model.json, see `add_foreign_options`; its dtype is read from the file."""
+    """Describes a file without a model.json (see `add_foreign_options`); the dtype is read from the file."""
 
     layout: Layout = field(default_factory=Layout)
     sampling: str = "centres"
 
 
 def is_exported(path: Path) -> bool:
-    """Whether this is an exported file: TFLite, ONNX, or a .h or .h5 file that the model.json beside it lists.
+    """Returns whether this is an exported file: TFLite, ONNX, or a .h or .h5 file that the model.json beside it lists.
 
     Raises:
         UserError: the model.json lists this file, but is damaged.

@@ -86,7 +86,7 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
 def _temporary_folder(parent: Path) -> Iterator[Path]:
     """Makes a folder for new files in `parent`, and removes it at the end.
 
-    Before this, waits until no other export writes to `parent`, and removes the temporary folders of earlier exports.
+    First waits until no other export writes to `parent`, and removes the temporary folders of earlier exports.
     Errors name the files in `parent`, because the temporary folder no longer exists when the user reads them.
     """
     handle = os.open(parent, os.O_RDONLY)

@@ -139,7 +139,7 @@ def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable)
 
 
 def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], known: Manifest | None) -> None:
-    """Refuses test and validation patches for calibration, because the results of the comparison would look too good.
+    """Refuses test and validation patches for calibration, because they make quantised files look too good.
 
     If the files go to the run's own folder, only the validation patches that its model.json names are accepted.
     """
@@ -176,5 +176,5 @@ def _read_evaluation(folder: Path, metrics: dict) -> dict:
 
 
 def is_evaluation(result) -> bool:
-    """Whether `result` has the format that a project's `report` returns for one split: metrics and rows of groups."""
+    """Returns whether `result` looks like a project's `report` of one split, with metrics and rows of groups."""
     return Draft202012Validator(_EVALUATED).is_valid(result)

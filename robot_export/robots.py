@@ -146,7 +146,7 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
 
 
 def check_all(names: Iterable[str], kind: str, patches, accept_sampling: bool) -> None:
-    """Refuses robots whose code cannot load a run's model, as `check` does; `patches` are the run's Patches."""
+    """Calls `check` for each robot and a run's model; patches: the run's training Patches."""
     for name in names:
         check(name, kind, patches.X.shape[1:], patches.sampling, accept_sampling)
 

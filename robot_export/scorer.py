@@ -1,8 +1,8 @@
 """Computes the outputs of any model: the model of a run, an exported file of a run, or a file from somebody else.
 
-Files from somebody else do not describe their input and outputs, so the user describes them with options, which use the
-names in `layout.py`. Exported files may be untrusted, so they run in a separate process. If a file crashes the process,
-a one-line error message is printed. C++ headers and Keras 2 files are accepted only if they belong to a run.
+Files from somebody else do not describe their input and outputs, so the user describes them with options. The options
+use the names in `layout.py`. Exported files may be untrusted, so they run in a separate process. If a file crashes the
+process, a one-line error message is printed. C++ headers and Keras 2 files are accepted only if they belong to a run.
 """
 
 import sys

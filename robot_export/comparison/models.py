@@ -14,7 +14,7 @@ from robot_export.scorer import Scorer, check_alike, open_scorer
 
 
 def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, patches) -> list[Scorer]:
-    """Opens all models that are compared on these patches.
+    """Opens all models that will be compared on these patches.
 
     Args:
         outputs: 1 to compare classifiers, 3 to compare detectors; a file that contains both models is also accepted.

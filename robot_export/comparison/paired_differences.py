@@ -69,7 +69,7 @@ class Subject:
 
 
 def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], files: list[Path]) -> None:
-    """Compares all other models with the first one on the patches of the files; prints and saves the results.
+    """Compares each other model with the first model on the files' patches; prints and saves the results.
 
     Args:
         arguments: the arguments of compare.py.

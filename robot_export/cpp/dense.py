@@ -25,7 +25,7 @@ def dense(stage: Stage, keep: Keep) -> Lines:
 
 
 def _sums(stage: Stage, keep: Keep, rows: list[int], count: int, source: str, to: str) -> Lines:
-    """Generates sums over rows of `count` inputs; `rows` are the offsets of the rows. Padding is multiplied by zero."""
+    """Generates sums over rows of `count` inputs; rows: their offsets. Padded inputs are multiplied by zero."""
     number, lines = stage.number, []
     for loop, parts in chunks(stage.outer, stage.width):
         kinds = [(stage.sums(lanes), at) for lanes, at in parts]
