@@ -36,7 +36,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Returns a function that makes a Trainer for training patches, as train.py does."""
+    """Returns a function that makes a Trainer from the training patches, as train.py does."""
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
 
     def make(train: Patches):

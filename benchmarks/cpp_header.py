@@ -4,7 +4,7 @@ It uses the networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64) and L (8 16 
 with weights like those of a trained network. Everything is pinned to one core and runs in blocks of about 2 ms, in a
 new order each round. The script prints medians of the thread's CPU time, so other work on the machine does not affect
 them. The runtimes use one thread and their default settings, and are called from Python with as little overhead as
-possible; the headers are called from C++ with bytes. The cost of a call from Python is also printed.
+possible; the headers are called from C++ and read uint8 patches. The cost of a call from Python is also printed.
 
 Multiply-accumulates are counted as if all convolutions were computed directly. The headers' 3x3 convolutions need only
 16 multiplications instead of 36 for the same result, so the script also prints the percentage of the peak that is
@@ -85,7 +85,7 @@ def write(folder: Path, name: str) -> dict:
     write_onnx(folder / "model.onnx", Joint((network,)))
     (folder / "model.tflite").write_bytes(convert(Joint((network,))))
     inner = (1, *filters[:2])
-    tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # direct convolutions; tiles need 4/9
+    tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # if computed directly; model.h needs 4/9
     direct = count_cost(model)["multiply_accumulates"]
     return {"folder": folder, "X": X, "answers": answers, "direct": direct, "executed": direct - tiled * 5 // 9}
 
@@ -117,7 +117,7 @@ def child_seconds() -> float:
 
 
 def count_all(networks: dict) -> dict:
-    """Counts instructions per patch with callgrind, for single patches and for all at once.
+    """Counts instructions per patch with callgrind, for single patches and for all patches at once.
 
     Valgrind does not support AVX-512.
     """

@@ -92,6 +92,6 @@ def _plain(text: str, comment: str) -> str:
 
 def _x86(text: str) -> str:
     text = re.sub(r"\s*<[^>]*>", "", text.split("#")[0]).strip()
-    if text.startswith("rep stos"):  # as one store; llvm-mca would count 100 cycles for it
+    if text.startswith("rep stos"):  # simulated as one store, because llvm-mca would count 100 cycles for it
         return "mov %rax,(%rdi)"
     return re.sub(r"^(j\w+|call)\s+([0-9a-f]+)$", r"\1 0x\2", text)

@@ -77,7 +77,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Returns a function that makes a Trainer for training patches like train.py, but with the changes in `args`."""
+    """Returns a function that makes a Trainer from training patches, like train.py but with the changes in `args`."""
     options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
 
     def make(train: Patches):
@@ -123,7 +123,7 @@ def figures(y: np.ndarray, circles: np.ndarray, size: int) -> dict:
 
 
 def summary(patches: Patches, circles: np.ndarray) -> dict:
-    """Computes all metrics, and 95 % intervals over recordings for the main three; also returns the predictions."""
+    """Computes all metrics, with 95 % intervals over recordings for the main metrics; also returns the predictions."""
     size, recording = patches.X.shape[2], patches.recording
     found = figures(patches.y, circles, size)
     intervals = {

@@ -60,7 +60,7 @@ def main(argv=None) -> None:
 
 
 def timed(job: Job, export: str) -> dict[str, float]:
-    """Exports once; returns wall and CPU seconds, compilers included."""
+    """Exports once; returns the wall and CPU seconds, including those of the compilers."""
     wall, cpu = time.perf_counter(), cpu_seconds()
     deliver(job, export)
     return {"wall": time.perf_counter() - wall, "cpu": cpu_seconds() - cpu}

@@ -102,9 +102,9 @@ def child(variant: dict) -> None:
 
 
 def timed(work) -> float:
-    """Returns the wall seconds of `work`.
+    """Returns the wall seconds that `work` takes.
 
-    It must end by copying its results to the host, so that the device has finished too.
+    `work` must end by copying its results to the host, so that the device has finished, too.
     """
     started = time.perf_counter()
     work()

@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def loop(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
-    """Runs the script that people used before, which starts all runs at once and ignores exit statuses."""
+    """Runs the shell loop that people used before grids; it starts all runs at once and ignores exit statuses."""
     filters, dense = (" ".join(f"'{value}'" for value in values) for values in arrays.values())
     words = " ".join([*options, "--output-dir", str(runs)])
     script = LOOP.format(filters=filters, dense=dense, python=sys.executable, options=words, runs=runs)
@@ -105,7 +105,7 @@ def measure(way, arrays: dict[str, list[str]], options: list[str], runs: Path) -
 def begin(folder: Path) -> float:
     """Returns the time at which a run was opened, in seconds since 1970.
 
-    At this time, its data has been read and its network has been built.
+    By then, the run has read its data and built its network.
     """
     return journal.header(folder)["t"] / 1000
 
@@ -119,7 +119,7 @@ def epoch_seconds(folder: Path) -> float:
 def cpu_seconds() -> float:
     """Returns the CPU seconds that our control group (version 1) has used.
 
-    If there is no such group, returns the CPU seconds of the whole machine.
+    If the process has no control group of its own, returns the CPU seconds of the whole machine.
     """
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, path = line.split(":", 2)

@@ -3,8 +3,8 @@
 For each seed, the recordings of a family are divided: a quarter is held out for testing, 300 patches from a few other
 recordings are the start set, and all other patches are the unlabelled pool. A network trained on the start set ranks
 the pool. The first 200 patches in this order, without near duplicates, get their known labels, and a new network is
-trained on all 500 patches. All networks of a seed begin with the same weights. Differences between rules are paired by
-seed.
+trained on all 500 patches. All networks with the same seed begin with the same weights. Differences between rules are
+paired by seed.
 
     .venv/bin/python benchmarks/mining_round.py --data-root data
 
@@ -48,7 +48,8 @@ def parse_args(argv=None) -> argparse.Namespace:
 def divide(patches: Patches, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the indices of the start set, the pool and the test set.
 
-    Each recording is in only one of them, but patches of the start recordings that are not needed go into the pool.
+    Each recording is in only one of these sets, except that the surplus patches of the start recordings go into the
+    pool.
     """
     names = rng.permutation(np.unique(patches.recording))
     test = np.flatnonzero(np.isin(patches.recording, names[: round(HELD_OUT * len(names))]))

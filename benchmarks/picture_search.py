@@ -4,8 +4,9 @@
 
 SOURCE is anything that `dataset_tools/cut.py` reads. A ball counts as found if the centre of a predicted circle is
 inside the ball and the two radii differ by less than a factor of 1.6. The intervals come from a bootstrap over
-pictures. They are too narrow, because the pictures of a video are similar to each other. With --training, the script
-first counts the balls that look like a training patch, because the model may have memorised them.
+pictures. These intervals are too narrow, because pictures from the same video are similar to each other. With
+--training, the script first counts the balls that look like a training patch, because the model may have memorised
+them.
 """
 
 import argparse
@@ -54,7 +55,7 @@ def frames_of(paths: list[Path]) -> list[Record]:
 
 
 def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
-    """Counts the balls, the balls that were found, and the circles that are not balls."""
+    """Counts the balls, the balls that were found, and the predicted circles that are not balls."""
     balls, left = known_balls(found), np.ones(len(circles), bool)
     hits = 0
     for ball in balls:

@@ -3,9 +3,9 @@
 Some labels of the training file are made wrong: the class is reversed, or the circle is moved by 0.15 to 0.3 of the
 patch size or scaled by 1.4. All labels are judged as in suspects.py, with one network per fold. Then networks are
 trained on four versions of the file: the original; one with the wrong labels; one in which the wrong labels are
-corrected if they are suspects; and one without the suspects. They are evaluated on the other files of the family, which
-have different recordings. The results are mean metrics over the seeds, and their differences from the version with the
-wrong labels, with 95 % intervals over recordings.
+corrected if they are suspects; and one without the suspects. The networks are evaluated on the other files of the
+family, which have different recordings. The results are mean metrics over the seeds, and their differences from the
+version with the wrong labels, with 95 % intervals over recordings.
 
     .venv/bin/python benchmarks/planted_labels.py --data-root data --filters 4 4 8 8
     .venv/bin/python benchmarks/planted_labels.py --data-root data --epochs 300 \

@@ -3,8 +3,8 @@
 A second output says whether the patch shows a robot (`robot_intersect` of the NaoTH patches). The loss of this output
 is added with a weight of 0.3, and the output is removed after training. With a weight of 0, the output has no effect on
 training. All variants start from the same weights and see the same batches. In some recordings, robots are not
-labelled, so a third variant leaves out this loss for patches of these recordings. One venue at a time is held out for
-evaluation.
+labelled, so a third variant leaves out the robot loss for patches of these recordings. One venue at a time is held out
+for evaluation.
 
     .venv/bin/python benchmarks/robot_targets.py --naoth naoth_patches --filters 8 8 16 16
 

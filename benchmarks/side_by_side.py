@@ -1,7 +1,7 @@
 """Measures how many patches per second both training methods process.
 
 The two methods take turns, so that other work on the machine affects both. On a shared machine, patches per CPU second
-are more reliable.
+are more reliable than patches per second.
 """
 
 import json

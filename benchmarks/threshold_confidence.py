@@ -21,7 +21,7 @@ from classifier_cnn.options import DEFAULT_STEM, MAX_FPR, Options
 from classifier_cnn.threshold import choose_threshold
 from common.cli.program import run_main
 
-NEGATIVES = (300, 736, 3000)  # enough for a guarantee of 1 %; as in the team's validation file; enough for 0.1 %
+NEGATIVES = (300, 736, 3000)  # enough to guarantee 1 %; as many as in the team's file; enough to guarantee 0.1 %
 CONFIDENCES = (0, 0.8, 0.9, 0.95)
 
 
@@ -47,7 +47,7 @@ def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: boo
 def measure(labels, scores, recording, draws: int) -> list[dict]:
     """Returns a row for each way to draw, each size and each confidence.
 
-    The row has the fraction of the sets whose false positive rate exceeds the limit, and the recall that is lost.
+    Each row contains the fraction of the sets whose false positive rate exceeds the limit, and the lost recall.
     """
     rows = []
     for whole in (False, True):

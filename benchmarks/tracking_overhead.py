@@ -5,8 +5,8 @@
 2. A small CNN is trained while the tracking server behind a proxy has one fault after another. Within one run, blocks
    of epochs with the mirror running alternate with blocks in which it is stopped (SIGSTOP), so that other work on the
    machine affects both. `wall` compares the wall-clock time of the blocks, which is noisy on a busy machine. The next
-   two columns are less noisy: `training` compares the CPU time of the training process, and `mirror` is the mirror's
-   CPU time (without its start) divided by that of the training process. If all cores are busy, the slowdown is
+   two columns are less noisy than `wall`: `training` compares the CPU time of the training process, and `mirror` is the
+   mirror's CPU time (without its start) divided by that of the training process. If all cores are busy, the slowdown is
    `training` plus `mirror`; if a core is free, it is only `training`. `start` is the time that is lost while the mirror
    starts, once per run.
 """
@@ -184,7 +184,7 @@ class _Clock:
     def _has_settled(self, now: float) -> bool:
         """Returns whether the mirror has imported MLflow.
 
-        The import takes seconds of CPU time; afterwards, the mirror needs hardly any.
+        The import takes seconds of CPU time; afterwards, the mirror needs hardly any CPU time.
         """
         self.watched.append((now, _cpu_seconds(self.run)))
         before = [cpu for moment, cpu in self.watched if now - moment > self.SETTLED_SECONDS]

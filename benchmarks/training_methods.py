@@ -65,7 +65,7 @@ def serve(job: dict) -> None:
     devices_and_seeds.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()
     answers = os.dup(1)
-    os.dup2(2, 1)  # keeps the output of Keras out of the replies
+    os.dup2(2, 1)  # keeps Keras's output out of the replies
     settings, parts = job["settings"], None
     for line in map(str.strip, sys.stdin):
         if line.startswith("set ") or parts is None:

@@ -3,8 +3,9 @@
 Annotated pictures are shifted and shrunk at random, so that near balls become far balls whose circles are known to
 fractions of a pixel. They are cut into patches, and two networks that were not trained on a patch's picture predict its
 circle. One network is trained on the exact circles, the other on circles whose centre and radius are rounded to whole
-pixels of the shrunk picture. Both predictions are compared with the exact circles. The first is also compared with the
-rounded circles, as somebody without fractional labels would do.
+pixels of the shrunk picture. The predictions of both networks are compared with the exact circles. Those of the first
+network are also compared with the rounded circles, because a team without fractional labels would measure its error
+that way.
 
     .venv/bin/python benchmarks/whole_pixel_labels.py FOLDER --seeds 3
 
@@ -61,7 +62,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 def shrink(args: argparse.Namespace, folder: Path) -> Path:
     """Writes the shrunk pictures and a COCO file with the boxes of the balls; returns the path of this file.
 
-    Each picture is one recording.
+    Each picture counts as a separate recording.
     """
     rng, images, boxes = np.random.default_rng(0), [], []
     found = recognise.records(recognise.recognise(args.folder), Classes())

@@ -5,7 +5,7 @@ import tensorflow as tf
 from common.training import augmentation_ops
 from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET
 
-CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; no centre is moved beyond them
+CENTRE_LIMITS = (0.05, 0.95)  # limits as fractions of the patch size; no centre is moved beyond these limits
 
 
 def zoom_and_shift(x, y, zoom, shift_x, shift_y, offset=LABEL_OFFSET):
@@ -16,7 +16,7 @@ def zoom_and_shift(x, y, zoom, shift_x, shift_y, offset=LABEL_OFFSET):
 
     Args:
         x, y, offset: as for `turn` of the detector's augmentation.
-        zoom: [n] input pixels per output pixel, below 1 enlarges.
+        zoom: [n] input pixels per output pixel; values below 1 enlarge the content.
         shift_x, shift_y: [n] pixels by which the content moves right and down.
 
     Returns:

@@ -12,10 +12,10 @@ CONNECT_SECONDS = 5.0
 def head_node(address: str | None) -> str:
     """Returns the address of the head node to join, HOST:PORT: `address` or RAY_ADDRESS; LOCAL if neither is set.
 
-    Checks that a program listens at this address, because Ray itself would try for minutes.
+    Checks that a program is listening at this address, because Ray itself would try to connect for minutes.
 
     Raises:
-        UserError: the address is not HOST:PORT, or no program listens there.
+        UserError: the address is not HOST:PORT, or no program is listening at it.
     """
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     if address == LOCAL:

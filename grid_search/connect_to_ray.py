@@ -70,7 +70,8 @@ def connected(address: str, grid: Path) -> Iterator[None]:
 def _folder(grid: Path) -> Path:
     """Makes an empty folder for a private cluster.
 
-    Kills the processes that a failed start left behind: their command lines contain the folder's path.
+    First kills the processes that a failed start of Ray left behind; it recognises them by the folder's path in their
+    command lines.
     """
     path = _path(grid)
     with suppress(psutil.Error, OSError):
@@ -83,7 +84,7 @@ def _folder(grid: Path) -> Path:
 
 
 def _path(grid: Path) -> Path:
-    """Returns the folder of a private cluster; a hash of the grid's path distinguishes grids of the same name."""
+    """Returns the folder of a private cluster; a hash of the grid's path distinguishes grids with the same name."""
     name = f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"
     return short_folder(len(name) + 1 + RAY_NEEDS, otherwise=grid.parent) / name
 
@@ -91,8 +92,8 @@ def _path(grid: Path) -> Path:
 def short_folder(room: int, otherwise: Path | None = None) -> Path:
     """Returns a folder whose path leaves at least `room` bytes for the rest of a Unix socket's path.
 
-    This is RAY_TMPDIR if it is set. If not, it is the first suitable folder of the system's temporary folder (which
-    has a long path on macOS), /tmp and `otherwise`.
+    If RAY_TMPDIR is set, returns that folder. Otherwise, tries the system's temporary folder (which has a long path on
+    macOS), /tmp and `otherwise`, and returns the first suitable one of these folders.
 
     Raises:
         UserError: the paths of all these folders are too long.

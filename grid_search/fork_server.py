@@ -5,9 +5,9 @@ python -m grid_search.fork_server MODULE SOCKET
 This process listens on the Unix socket SOCKET before it imports anything. The imports take five to ten seconds of CPU
 time, once per node; on the driver's node, Ray starts at the same time.
 
-This process forks a copy of itself for each connection. The copy reports that it is ready, and reads a job from one
-line (JSON: `options`, `log`, `environment`). Then it forks the run, and replies with the exit status of the run. The
-line "stop" asks the run to end. If the slot at the other end of the connection dies, the run is killed.
+This process forks a copy of itself for each connection. The copy reports that it is ready, and reads one line that
+describes the run (JSON: `options`, `log`, `environment`). Then it forks the run, and replies with the exit status of
+the run. The line "stop" asks the run to end. If the slot at the other end of the connection dies, the run is killed.
 
 A fork starts in milliseconds. It begins in the same state as `train.py` after its imports: no seed is set and no device
 is in use, so the results are the same. When a run ends, all of its memory is freed, including its GPU memory.
@@ -32,9 +32,9 @@ from common.cli.option import from_json
 from common.cli.printable import printable
 from common.errors import UserError
 
-# train.py itself never returns this exit status. It means that the cause of a failure may be temporary (disk, memory,
-# network), so a second try is worthwhile.
-MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
+# Exit status of a run whose failure may have a temporary cause (disk, memory, network), so a second try is worthwhile.
+# train.py itself never returns this exit status.
+MAY_PASS = 75  # EX_TEMPFAIL in sysexits.h
 
 
 def main() -> int:
@@ -49,7 +49,7 @@ def main() -> int:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(place))
     listener.listen()
-    for number in (signal.SIGINT, signal.SIGTERM):  # signals for the runs; this process ends when its stdin is closed
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the runs; this process ends when its stdin is closed
         signal.signal(number, signal.SIG_IGN)
     module, fault = _import()
     gc.freeze()  # garbage collection in a child would write to every object and so copy all shared memory

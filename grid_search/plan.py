@@ -19,7 +19,7 @@ from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
 from grid_search.options import GridOptions
 
-# These options may change when the same grid is started again: paths and servers, but no training setting.
+# These options may change when the same grid is started again: paths and servers, but no training settings.
 FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_name"}
 
 
@@ -97,7 +97,7 @@ def arguments(combination: dict[str, str], rest: tuple[str, ...] = ()) -> list[s
 
 
 def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
-    """Checks every combination as train.py does, and gives each run a name that stays the same on resuming.
+    """Checks every combination as train.py does, and gives each run a name that is the same when the grid is resumed.
 
     Raises:
         UserError: train.py would reject a combination, or two combinations are equal.
@@ -202,7 +202,7 @@ def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str
     run; `find_folder` looks for it.
     """
     words = {"filters": "-".join(map(str, options.filters)), "dense": f"d{options.dense}"}
-    if options.run_name:  # the project has a default, such as `my_cnn {dataset}`
+    if options.run_name:  # the project has a default run name, such as `my_cnn {dataset}`
         words = {"name": options.run_name.replace("{dataset}", "").strip()}
     words |= {k: f"{k}-{'-'.join(Path(v).name.split())}" for k, v in label.items() if k not in (*words, "dataset")}
     return f"{' '.join(words.values())[:45]} {{dataset}} {mark}"

@@ -68,8 +68,8 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
     _quality_axis(axes, plan, rows)
     axes.margins(x=0.06, y=0.12)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=11, borderaxespad=0, handletextpad=0.3)
-    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # this selection always includes the best run
-    below = plan.lower_is_better  # if so, the space to the lower left of each point of a front is always empty
+    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # every n-th run of the front, always with the best run
+    below = plan.lower_is_better  # if True, the numbers go to the lower left of the points, where a front leaves space
     look = {"ha": "right", "va": "top" if below else "bottom", "fontsize": 10, "weight": "bold", "color": ACCENT}
     for number, row in enumerate(named, 1):
         place = {"xytext": (-4, -4 if below else 4), "textcoords": "offset points"}

@@ -7,14 +7,15 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from grid_search.plan import Plan
 from grid_search.run_progress import Progress
 
-FIRST_RUNG = 1 / 16  # fraction of all epochs; the warm-up of the learning rate, which takes 1 / 20, is over by then
+FIRST_RUNG = 1 / 16  # fraction of all epochs; the warm-up of the learning rate, 1 / 20 of the epochs, is then over
 REDUCTION = 2  # at every rung (1/16, 1/8, 1/4, 1/2 of the epochs), the better half continues
 
 
 class Pruner:
     """Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020).
 
-    A run that reaches a rung continues if it is in the better half of the runs that reached it before.
+    When a run reaches a rung, it continues unless it is worse than the median of the runs that reached this rung
+    before.
     """
 
     def __init__(self, plan: Plan, active: bool):

@@ -5,7 +5,8 @@ from contextlib import suppress
 from grid_search.plan import Plan
 from grid_search.run_progress import Progress
 
-# Columns beside the ranking metric: key, title, format. A column is shown if at least one run has a value for it.
+# The columns of the ranking in addition to its metric: key, title, format. A column is shown if at least one run has a
+# value for it.
 COLUMNS = (
     ("low", "95 % from", ".5g"),
     ("high", "to", ".5g"),
@@ -37,7 +38,7 @@ def row(plan: Plan, progress: Progress) -> dict:
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
     """Sorts rows by quality, the best first.
 
-    Settings with unfinished seeds come after all others; rows without a value of the metric come last.
+    Settings with unfinished seeds come after all other settings; rows without a value for the metric come last.
     """
     sign = 1 if plan.lower_is_better else -1
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from grid_search.fork_server import MAY_PASS
 from grid_search.run_progress import Progress
 
-TRIES = 2  # a failure whose cause may be temporary is tried once more
+TRIES = 2  # number of times that a run is tried if the cause of its failures may be temporary
 LOSSES = 3  # a run fails when it has lost its node or slot this many times
 
 

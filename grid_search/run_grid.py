@@ -24,7 +24,7 @@ from grid_search.run_progress import Progress
 from grid_search.scheduler import Scheduler
 from grid_search.slot import Setup, meeting_place, start_worker
 
-# The options that determine the data of a run. The seed decides which patches are split off for validation.
+# The options that determine which data a run uses. The seed decides which patches are split off for validation.
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")
 
 
@@ -67,7 +67,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
 def grid_run(plan: Plan, server: tracking.Server, dataset: str) -> Iterator[tracking.Run]:
     """Yields the grid's own tracked run, which is the parent of the other runs.
 
-    At the end of the block, it ends with the status in its attribute `status` (default: FAILED).
+    When the block ends, the grid's run ends with the status in the run's attribute `status` (default: FAILED).
     """
     arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
     info = tracking.RunInfo(
@@ -135,7 +135,7 @@ def finish(plan: Plan, drive: Scheduler, tracked: tracking.Run, stop: StopReques
     """Writes and tracks the report, prints which runs failed, and returns the exit status."""
     print(write_report(plan, drive.all))
     counts = Counter(progress.status for progress in drive.all)
-    # Zeros are tracked, too, because the values may have been larger before the grid was resumed.
+    # Counts of 0 are tracked, too, because a count may have been larger before the grid was resumed.
     numbers = {f"runs_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
     if found := [quality for p in drive.all if (quality := p.best(plan.metric)) is not None]:
         numbers[f"best_{plan.metric}"] = plan.best(found)

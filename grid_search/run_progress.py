@@ -73,7 +73,7 @@ class Progress:
         return options, str(log), files
 
     def receive(self, plan: Plan, changes: list) -> None:
-        """Copies the files of a run on another node into the driver's folders."""
+        """Copies the changed files of a run that trains on another node into the driver's folders."""
         for name, offset, content in changes:
             folder, _, rest = name.partition("/")
             if not rest:

@@ -75,13 +75,13 @@ class Scheduler:
         return [progress for progress in self.all if progress.status in statuses]
 
     def _begin(self, progress: Progress) -> None:
-        self.pruner.behind(progress)  # only records its epochs, for comparison with other runs
+        self.pruner.behind(progress)  # only records the run's epochs, so that later runs are compared with them
         if progress.status != "finished":
             progress.status = "pruned" if self.pruner.remembers(progress.run.index) else "waiting"
             progress.wait_for_writer(60)
         run = progress.folder
         if run and tracking.begun(run) and any(missing(run, server) for server in journal.servers(run)):
-            self._carry(progress)  # now, because the grid may be stopped before this run resumes
+            self._carry(progress)  # sent now, because the grid may be stopped before this run resumes
 
     # -- slots
 
@@ -173,7 +173,7 @@ class Scheduler:
         progress.receive(self.plan, changes)
         progress.let_go()
         self._refresh(progress)
-        self.pruner.behind(progress)  # records its last epochs for comparison with other runs
+        self.pruner.behind(progress)  # records the run's last epochs, so that other runs are compared with them
         if status == 0 and progress.folder and is_finished(progress.folder):
             progress.status = "finished"
         elif progress.pruned:

@@ -15,11 +15,11 @@ SUMS = ("epochs", "wanted", "seconds")
 def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict], str]:
     """Returns the plan without its seeds, one row per setting, and a paragraph that explains the ranking.
 
-    The plan and the rows are unchanged if the seed does not vary. If it varies, a metric in a row is the mean over the
-    runs that have this metric; `epochs`, `wanted` and `seconds` are sums; `folder` is the folder of the best run. If
-    all runs of a setting have finished, its row also has `low` and `high`, the confidence interval of the mean, and
-    `tied`, which says whether the setting may be as good as the best one. The confidence interval is computed from the
-    spread over the seeds in all settings.
+    The plan and the rows are unchanged if the seed does not vary. If the seed varies, a metric in a row is the mean
+    over the runs that have this metric; `epochs`, `wanted` and `seconds` are sums; `folder` is the folder of the best
+    run. If all runs of a setting have finished, its row also has `low` and `high`, the confidence interval of the mean,
+    and `tied`, which says whether the setting may be as good as the best one. The confidence interval is computed from
+    the spread over the seeds in all settings.
     """
     if SEED not in plan.varies:
         words = "Every setting was trained with one seed, so small differences may be chance."
@@ -75,9 +75,10 @@ def _compare(plan: Plan, settings: list[dict]) -> str:
 def smallest_real_difference(table: np.ndarray) -> float:
     """Returns the smallest difference between two means that is statistically significant.
 
-    This is Tukey's test for all pairs together (Tukey 1949). Each seed is a block, because the validation patches that
-    a seed splits off are easier or harder for all settings. The test assumes that the spread over the seeds is the same
-    for all settings. table: the quality for each setting (row) and seed (column), at least two of each.
+    The difference comes from Tukey's test, which compares all pairs of settings (Tukey 1949). The test treats each seed
+    as a block, because the validation patches that a seed splits off are easier or harder for all settings. The test
+    assumes that the spread over the seeds is the same for all settings. table: the quality for each setting (row) and
+    seed (column), at least two of each.
     """
     settings, seeds = table.shape
     left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()

@@ -28,7 +28,7 @@ from grid_search.capacity import Needs
 from grid_search.fork_server import end_with
 from grid_search.run_folders import Change, apply, changes
 
-START_SECONDS = 60.0  # time limit for the start of a fork server; a very busy machine may need this long
+START_SECONDS = 60.0  # time limit for starting a fork server; a very busy machine may need this long
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Setup:
 class Slot:
     """A Ray actor that trains one run at a time in one thread, and answers requests in other threads.
 
-    On the driver's node, runs write into the driver's folders. On other nodes, they write into a temporary folder, and
+    On the driver's node, runs write into the driver's folders. On other nodes, runs write into a temporary folder, and
     the driver fetches the changes.
     """
 
@@ -160,7 +160,7 @@ class Slot:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             connection = socket.socket(socket.AF_UNIX)
-            with suppress(ConnectionError, FileNotFoundError):  # the fork server may not listen yet
+            with suppress(ConnectionError, FileNotFoundError):  # the fork server may not be listening yet
                 connection.connect(str(self._worker))
                 answers = connection.makefile()
                 state, _, pid = answers.readline().strip().partition(" ")
@@ -231,7 +231,7 @@ def _send(connection: socket.socket, line: str) -> None:
 
 
 def _temporary_folder() -> Path:
-    """Makes a new folder, and removes the folders of killed slots first."""
+    """Removes the folders of killed slots, and then makes a new folder."""
     for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
         try:
             os.kill(int(old.name.split("-")[2]), 0)

@@ -2,11 +2,12 @@
 
 python -m mlflow_mirror.beside_run RUN SERVER...
 
-It is a process and not a thread for three reasons. A request that hangs can be ended with the process, so a run never
-waits for long. The process outlives a run that was killed, and reports its end. MLflow's import and JSON encoding
-cannot slow down the training. (However, no difference in speed was measured.)
+The mirror is a process and not a thread for three reasons. A request that hangs can be ended by ending the process, so
+a run never waits for long. If a run is killed, the process lives on and reports the run's end. Importing MLflow and
+encoding JSON cannot slow down the training. (However, no difference in speed was measured.)
 
-The process continues while the training holds the stdin of this process open. Then it sends what is left, and ends.
+The process runs until its stdin is closed, because the training has ended or died. Then the process sends the remaining
+records, and ends.
 """
 
 import contextlib
@@ -18,9 +19,9 @@ from threading import Event, Thread
 
 from mlflow_mirror.mlflow_settings import prepare
 
-if __name__ == "__main__":  # first, because the import of MLflow reads these settings and takes seconds
+if __name__ == "__main__":  # first, because MLflow reads these settings on import, which takes seconds
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(5)  # with a higher value, importing MLflow would take minutes on a busy machine
+        os.nice(5)  # at a niceness above 5, importing MLflow would take minutes on a busy machine
     prepare()
 
 from common.tracking import journal, journal_writer, writer_lock

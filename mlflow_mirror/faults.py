@@ -9,7 +9,7 @@ _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 
 @dataclass(frozen=True)
 class Fault:
-    """An error of a server; `kind` says what can be done about it.
+    """An error from a server; `kind` says what can be done about it.
 
     "away": try again later. "refused": the server rejects this item. "missing": the run or the item does not exist on
     the server. "later": the server has a run but not yet its parent.
@@ -28,7 +28,7 @@ class Failure(Exception):
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Classifies an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
+    """Classifies an exception from MLflow, requests or SQLAlchemy by what can be done about it."""
     if isinstance(error, Failure):
         return error.fault
     status = status_of(error)

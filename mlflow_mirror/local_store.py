@@ -1,4 +1,4 @@
-"""Creates the local store, an SQLite database of MLflow, or migrates an older store, in one step."""
+"""Creates the local store, which is MLflow's SQLite database, or migrates an older store in one transaction."""
 
 import contextlib
 import functools
@@ -16,7 +16,7 @@ _latest = functools.cache(utils._get_latest_schema_revision)  # slow, because it
 
 
 def open_client(database: Path) -> MlflowClient:
-    """Opens a client of a local store, with the special characters of its path escaped."""
+    """Opens a client for a local store; escapes the special characters in the store's path."""
     uri = _uri(database)
     client = MlflowClient(tracking_uri=uri)
     if (twin := Path(uri.removeprefix("sqlite:///"))) != database:
@@ -36,8 +36,8 @@ def create(database: Path, artifact_root: str) -> None:
         if _version(store) == _latest():
             return
         _remove(copy)  # a killed process may have left a copy
-        # In this mode, readers (the UI) and the writer do not block each other, and a commit takes only one fsync. The
-        # file keeps this setting.
+        # In WAL mode, readers (the UI) and the writer do not block each other, and a commit takes only one fsync. The
+        # database stays in WAL mode when it is closed.
         store.execute("PRAGMA journal_mode=WAL")
         with contextlib.closing(sqlite3.connect(copy)) as renewed:
             store.backup(renewed)

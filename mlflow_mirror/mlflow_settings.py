@@ -6,15 +6,16 @@ import warnings
 
 from common.cli import launch
 
-# With this limit, even a server that takes a minute to answer gets everything. The training never waits for that.
+# Time limit for a request. Even a server that takes a minute for every answer receives everything. The training never
+# waits for these requests.
 _REQUEST_SECONDS = 90
 
 
 def prepare() -> None:
     """Sets up this process for MLflow; call it before MLflow is imported.
 
-    It switches off MLflow's own retries (the caller repeats requests), usage reports, progress bars, log lines that
-    contain addresses, and any way to skip the check of certificates.
+    The settings switch off MLflow's own retries (the caller repeats requests), usage reports, progress bars and log
+    lines that contain addresses. They also ensure that certificates are always checked.
     """
     launch.switch_off()
     os.environ.pop("MLFLOW_TRACKING_INSECURE_TLS", None)

@@ -1,4 +1,4 @@
-"""Sends the complete files of a run that the server does not have."""
+"""Sends a run's files to a server, if their current versions are not on the server."""
 
 import hashlib
 import posixpath
@@ -44,7 +44,7 @@ class Files:
         return first
 
     def _send(self, store: Store, mark: Mark, place: str, path: str) -> Fault | None:
-        """Sends a copy of the file, because MLflow opens it by its name, which may have become a link."""
+        """Sends a copy of the file: MLflow opens files by name, and the original may have been replaced by a link."""
         digest = ""
         try:
             with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:

@@ -16,19 +16,19 @@ LIMITS = {"params": 50, "tags": 50, "metrics": 1000, "datasets": 20}
 
 
 def log(store: Store, run_id: str, batch: Batch, check: Callable[[], object] | None = None) -> dict[str, str]:
-    """Logs everything in a batch.
+    """Logs all items of a batch.
 
     Args:
         store, run_id: the server, and the id of the run on this server.
         batch: what to log.
-        check: called if the server answers 500; it raises an error if the server accepts nothing at all. If there is
-            no error, the item is treated as refused, for example because the server's database cannot store its text.
+        check: called if the server answers 500; it raises an error if the server accepts nothing at all. Without such
+            an error, a single item is assumed to be refused, for example because the database cannot store its text.
 
     Returns:
         The items that the server refused, with the reasons; all others have arrived.
 
     Raises:
-        Exception: any exception of MLflow if the server is unreachable; everything must then be logged again.
+        Exception: any exception from MLflow if the server is unreachable; everything must then be logged again.
     """
     kinds = {
         "params": [Param(*item) for item in batch.parameters.items()],

@@ -24,13 +24,13 @@ PARENT_TAG = "mlflow.parentRunId"  # contains the id of the run below which MLfl
 NOTES_TAG = "tracking.notes"
 REFUSED_TAG = "tracking.refused"
 NAME_LENGTH = 250  # maximum length of the names of runs and experiments, from the column width in a server's database
-_POISON = 2  # after this many steps in a row that failed with status 500, a single value may be the cause
+_POISON = 2  # if this many steps in a row have failed with status 500, a single value may be the cause
 
 
 class Sender:
-    """Sends one run to one server. Hold `lock` while you use it, so that no other process sends the run.
+    """Sends one run to one server. Hold `lock` while you use this object, so that no other process sends the run.
 
-    After a fault, the next step first checks what the server has, because data may be lost or arrive late.
+    After a fault, the next step first checks what the server has, because data may have been lost, or may arrive late.
     """
 
     def __init__(self, run: Path, target: str):
@@ -155,7 +155,7 @@ class Sender:
         """Finds the run by its uuid; returns "" if it does not exist.
 
         A request that timed out may still have been executed, so the run may exist several times. Keeps the run whose
-        id is in the mark, or the oldest run if the mark has none of their ids, and deletes the others.
+        id is in the mark, or the oldest run if the mark has none of their ids, and deletes the duplicates.
         """
         ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:

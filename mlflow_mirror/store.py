@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from common.tracking.server_choice import is_http
 from common.tracking.translate_for_mlflow import allowed_key
 
-_LOCK_SECONDS = 600  # enough for sixteen processes that write, one of which also creates the database
+_LOCK_SECONDS = 600  # waiting time for the lock; enough even if sixteen processes write and one creates the database
 
 
 class Store:
@@ -21,7 +21,7 @@ class Store:
         self._uri = uri
         self._database = None if is_http(uri) else Path(uri.removeprefix("sqlite:///"))
         if self._database:
-            from mlflow_mirror import local_store  # late, because this imports SQLAlchemy, which servers do not need
+            from mlflow_mirror import local_store  # late: imports SQLAlchemy, which is not needed for servers
 
             self._files = self._database.parent / "mlartifacts"
             self._database.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ class Store:
             self.client = MlflowClient(tracking_uri=uri)
 
     def write(self, function, *arguments, **keywords):
-        """Calls a function of the client that writes; a local database allows one writer at a time."""
+        """Calls a client function that writes; a local database allows only one writer at a time."""
         with self._alone():
             return function(*arguments, **keywords)
 
@@ -44,8 +44,8 @@ class Store:
         """Returns why the files of a run would be stored in the wrong place, or "" if they would not.
 
         A server without an artifact store names a folder on its own disk, but MLflow would write to the disk of this
-        machine. These can be two disks even if the address is a loopback address (a container, a tunnel). A local store
-        that was moved still names its old folder.
+        machine. Even a server with a loopback address can have a different disk than this machine (a container, a
+        tunnel). A local store that was moved still names its old folder.
         """
         parts = urlsplit(location)
         on_disk = parts.scheme in ("", "file")

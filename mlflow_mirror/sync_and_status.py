@@ -90,7 +90,7 @@ def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
 
 
 def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
-    """Marks runs whose process died as ended, and sends what servers lack. Returns 0 if all is sent, else 1.
+    """Marks runs whose process died as ended, and sends what servers lack. Returns 0 if nothing is missing, else 1.
 
     Args:
         runs: run folders. output_dir: the folder with the local store for `to` = "local".
@@ -127,7 +127,8 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 
 
 def _send(jobs: list[tuple[Path, str]], refused: int) -> bool:
-    """Sends runs to their servers, one after the other, and prints what is missing; returns True if anything is.
+    """Sends runs to their servers, one after the other; prints what is missing, and returns whether anything is
+    missing.
 
     refused: how many times a run is not sent to one of its servers because the user has not chosen this server.
     """
@@ -144,7 +145,8 @@ def _send(jobs: list[tuple[Path, str]], refused: int) -> bool:
         if carriers[uri].away:
             print(f"{readable(uri)} is not available: {carriers[uri].away}")
         for run, fault in by_run.items():
-            # The folder is gone, or another process is sending the run. The mark does not show this.
+            # "missing": the folder is gone, or another process is sending the run. `missing()` does not report such a
+            # fault.
             if fault.kind == "missing":
                 print(f"{run.name}: cannot be sent to {readable(uri)}: {fault.words}")
     left = {job: lacks for job in jobs if (lacks := missing(*job))}

@@ -33,7 +33,7 @@ class Carrier:
         self._senders: dict[tuple[Path, str], Sender] = {}
 
     def keep_up(self, ending: threading.Event) -> None:
-        """Sends new records again and again until the end is requested, and then sends the rest."""
+        """Keeps sending new records until it is asked to end, and then sends the remaining records."""
         failures = 0
         while not ending.is_set():
             failures = failures + 1 if self.round() else 0

@@ -1,8 +1,9 @@
-"""Builds a project's image and checks it under hard conditions: make image-check PROJECT=classifier_cnn
+"""Builds a project's image and checks it under strict conditions: make image-check PROJECT=classifier_cnn
 
 The checks run the image as an unknown user and without a network. The root file system is read-only, with one writable
-folder. The proxies do not answer, and the server cannot be reached. The checks also stop a run, train a grid, and send
-pending runs later. They need docker, podman or (as root) buildah, and take about ten minutes.
+folder. The environment names proxies that do not answer, and the tracking server cannot be reached. The checks also
+stop a run, train a grid, and send pending runs later. They need docker, podman or (as root) buildah, and take about ten
+minutes.
 """
 
 import argparse

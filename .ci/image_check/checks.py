@@ -36,7 +36,7 @@ class Check:
 
     def __init__(self, engine, image: str, folder: Path, gpus: bool, limit: float):
         self.engine, self.image, self.folder, self.gpus, self.limit = engine, image, folder, gpus, limit
-        self.datasets: Path | None = None  # made by one container, for later containers
+        self.datasets: Path | None = None  # rendered in one container; copied into the volumes of later containers
         self._volumes = 0
 
     def volume(self) -> Path:
@@ -127,7 +127,7 @@ def no_mount(check: Check) -> str:
 def stopped_early(check: Check) -> str:
     """SIGTERM before training has begun ends the container."""
     process = check.engine.start(check.image, [*QUICK, "--dataset", "synthetic", "--tracking", "local"], check.strict())
-    process.stdout.readline()  # the line that names the server; imports and rendering follow
+    process.stdout.readline()  # the line that names the server; the imports and the rendering come after this line
     return f"{stop_and_wait(check, process, 143)[1]:.1f} s from SIGTERM to the end"
 
 

@@ -36,7 +36,7 @@ def mlflow_server(folder: Path):
             time.sleep(0.2)
         yield uri
     finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):  # on a busy machine, SIGTERM may take too long
+        for number in (signal.SIGTERM, signal.SIGKILL):  # on a busy machine, the server may not end soon after SIGTERM
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(server.pid, number)
                 server.wait(timeout=30)
