@@ -3,7 +3,7 @@
 The training and validation files of a family are joined and divided again by recording. Five networks are trained with
 the recipe of train.py, and each network predicts the circles of the fifth of the balls that it was not trained on. The
 metrics are computed from all of these predictions together. With --own-split, one network is trained on the training
-file and evaluated on the validation file, which takes a fifth of the time. The options under "changes of the recipe"
+file and evaluated on the validation file, which takes a fifth of the time. The options under "changes to the recipe"
 reproduce the rows of the table in RECIPE.md.
 
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --loss huber
@@ -56,7 +56,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     switch = argparse.BooleanOptionalAction
     parser.add_argument("--augment", action=switch, default=True, help="use augmentation (%(default)s)")
     parser.add_argument("--regularize", action=switch, default=Options.regularize, help="dropout (%(default)s)")
-    group = parser.add_argument_group("changes of the recipe")
+    group = parser.add_argument_group("changes to the recipe")
     group.add_argument("--weight-decay", type=float, help="weight decay of AdamW (default: the recipe's)")
     group.add_argument("--average", type=float, help="decay per step of the averaged weights (default: the recipe's)")
     group.add_argument(

@@ -131,7 +131,7 @@ def main(argv=None) -> None:
     number = np.digitize(2 * patches.y[:, 0] * patches.side, list(DIAMETERS.values())[:-1])
     print("mean centre error in pixels of the 16x16 patch, by the diameter of the balls in the picture")
     print(
-        f"{'balls':>22} {'fractional':>11} {'scored on whole':>16} {'trained on whole':>17}   difference to fractional"
+        f"{'balls':>22} {'fractional':>11} {'scored on whole':>16} {'trained on whole':>17}  difference from fractional"
     )
     for place, name in enumerate(DIAMETERS):
         here = number == place

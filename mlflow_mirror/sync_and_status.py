@@ -117,8 +117,8 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
                     server_state.save(run, server_state.Mark(target))
             elif missing(run, target):
                 print(
-                    f"{run.name}: nothing is sent to {readable(uri_of(run, target))}, named only in its folder. "
-                    f"If you trust it: {command_to_send(run, target)}"
+                    f"{run.name}: nothing is sent to {readable(uri_of(run, target))}, because only the "
+                    f"run's folder names this server. If you trust it: {command_to_send(run, target)}"
                 )
                 refused += 1
     if jobs:
