@@ -35,7 +35,7 @@ def leave_each_out(options: Options, pattern: str) -> None:
     `pattern` finds the venue in the name of a recording.
 
     Raises:
-        UserError: the patches cannot be used, or there are not two venues.
+        UserError: the patches cannot be used, or there are fewer than two venues.
     """
     patches = concatenate(list(load_data(options).parts.values()))
     told = find_venues(patches.y, patches.recording, pattern)
@@ -59,7 +59,7 @@ def find_venues(labels, recording, pattern: str):
     too few patches, the venue of its patches is "", and they are always used for training.
 
     Raises:
-        UserError: the recordings are unknown, or there are not two venues with enough patches.
+        UserError: the recordings are unknown, or there are fewer than two venues with enough patches.
     """
     if recording is None:
         raise UserError("The files name no recordings, so the venues of the patches are unknown. Received: --group.")

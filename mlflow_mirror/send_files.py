@@ -68,7 +68,7 @@ class Files:
 
 
 def forget_missing(store: Store, mark: Mark, location: str) -> set[str]:
-    """Removes from the mark the files that the server does not have, and returns their places.
+    """Removes the files that are missing on the server from the mark; returns their paths there.
 
     Files are missing if the server's disk was replaced or restored from a backup, or if the files never arrived.
     """

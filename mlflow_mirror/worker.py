@@ -53,8 +53,8 @@ class Carrier:
     def round(self) -> dict[Path, Fault]:
         """Sends the new records of all runs. Returns the faults by run; all other runs are complete.
 
-        A fault of one run does not stop the other runs. If the server is unreachable, the round ends, because the next
-        run would have to wait just as long.
+        A fault of one run does not stop the other runs. If the server is unreachable, the round ends, because every
+        other run would have to wait for the same time limit.
         """
         faults, self.away = {}, ""
         for run, target in list(self.jobs):

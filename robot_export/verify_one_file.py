@@ -39,7 +39,7 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
         if why := runtimes.missing(file.runtime):
             return f"not run: {why}; the file is unchanged"
         if file.runtime == "C++" and not foreign_code and (why := _why_foreign(copy, folder, manifest, name)):
-            return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
+            return f"not run, because it may contain foreign code: {why} (--run-foreign-code compiles and runs it)"
         return f"unchanged; test vectors differ by at most {_run_vectors(copy, file, manifest, name):.2g}"
 
 
@@ -79,7 +79,7 @@ def open_file(path: Path, runtime: str) -> runtimes.Opened:
         return runtimes.open_file(path, runtime)
     copy = _copy(path.parent, manifest.formats[name], tempfile.mkdtemp())
     if runtime == "C++" and (why := runtimes.missing("C++") or _why_foreign(copy, path.parent, manifest, name)):
-        raise UserError(f"{path}: a header is code, so it is not run: {why}. Export the run again with export.py.")
+        raise UserError(f"{path}: not compiled, because it may contain foreign code: {why}. Run export.py again.")
     return runtimes.open_file(copy, runtime)
 
 

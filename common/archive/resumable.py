@@ -161,5 +161,5 @@ def _refuse_other_content(response: requests.Response, url: str, start: bytes) -
         )
     if encoding != "identity":
         raise ArchiveError(
-            f"The server compressed the file. Received: Content-Encoding {encoding} from {url}. It must not do this."
+            f"The server must send the file uncompressed. Received: Content-Encoding {encoding} from {url}."
         )

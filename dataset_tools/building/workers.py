@@ -27,8 +27,8 @@ Map = Callable[[Callable, Iterable[tuple]], Iterator]
 def warm_up(jobs: int) -> None:
     """Starts the server, which imports its modules while this process continues.
 
-    A terminal and `timeout` send Ctrl-C and SIGTERM to the whole process group. The server inherits a mask that blocks
-    SIGINT and SIGTERM; without the mask, a signal would end the server with a traceback in the middle of an import.
+    On Ctrl-C, a terminal sends SIGINT to the whole process group; `timeout` does the same with SIGTERM. The server
+    inherits a mask that blocks both signals; otherwise, a signal during an import would end it with a traceback.
     """
     if jobs > 1:
         CONTEXT.set_forkserver_preload(PRELOADED)

@@ -154,7 +154,7 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
     folder.mkdir(parents=True, exist_ok=True)
     for name in files_of(family):
         if (output / name).is_dir():
-            raise UserError(f"{output / name} is a folder, but a file of this name has to be written. Move it away.")
+            raise UserError(f"{output / name} cannot be written, because it is a folder. Move or rename the folder.")
     with FileLock(folder / f".{SUMS}.lock"), uninterrupted(), replacing(folder / SUMS) as partial:
         mine = {Path(name).name for name in files_of(family)}
         sums = {file: digest for file, digest in read_sums(folder / SUMS).items() if file not in mine}

@@ -28,6 +28,6 @@ class Skips:
         result = []
         for (origin, reason), count in sorted(self.counts.items()):
             examples = ", ".join(printable(name, LIMIT) for name in self.examples[origin, reason])
-            of = f" of {origin}" if origin else ""
-            result.append(f"  skipped {count}{of}: {printable(reason)}, such as {examples}")
+            items = f"{count} item{'s' * (count > 1)}{f' from {origin}' * bool(origin)}"
+            result.append(f"  skipped {items}: {printable(reason)}, such as {examples}")
         return result

@@ -43,7 +43,7 @@ def _sums(stage: Stage, keep: Keep, rows: list[int], count: int, source: str, to
 
 
 def head(stage: Stage) -> Lines:
-    """Generates the last layer in float, from `in`, which is [input], to `out`, which is [output]."""
+    """Generates the last layer in float; `in` has the shape [input], `out` the shape [output]."""
     inner, numbers = stage.inner, range(stage.outputs)
     lines = [f"f4 s{k} = f4::load(in) * f4::load(factors6 + {k * inner});" for k in numbers]
     lines += [f"for (int c = 4; c < {inner}; c += 4) {{", "const f4 x = f4::load(in + c);"]

@@ -102,7 +102,7 @@ def test_a_file_is_read_once_even_if_several_sources_lead_to_it(tmp_path, models
     assert run(models / "classifier.keras", *sources, "--threshold", 0, "--output-dir", tmp_path / "out") == 0
     said = capsys.readouterr()
     assert "pictures: 2, patches: 300," in said.out
-    assert "skipped 4: already read" in said.err
+    assert "skipped 4 items: already read" in said.err
 
 
 def test_a_truncated_log_is_used_up_to_its_end(tmp_path, models, capsys):
@@ -126,7 +126,7 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(tmp_path, models, 
     Image.new("P", (640, 20)).save(folder / "flat.png")
     assert run(models / "classifier.keras", folder, "--threshold", 0.1, "--output-dir", tmp_path / "out") == 0
     said = capsys.readouterr()
-    assert "skipped 2: damaged picture" in said.err
+    assert "skipped 2 items: damaged picture" in said.err
     assert "pictures: 3," in said.out
     assert "\x1b" not in said.out + said.err + (tmp_path / "out" / "detections.csv").read_text(encoding="utf-8")
 
@@ -134,7 +134,7 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(tmp_path, models, 
 def test_only_damaged_pictures_are_an_error(tmp_path, models, capsys):
     (tmp_path / "bad.png").write_bytes(b"x")
     assert run(models / "classifier.keras", tmp_path / "bad.png", "--output-dir", tmp_path / "out") == 2
-    assert "error: nothing in the sources could be read. Received: skipped 1:" in capsys.readouterr().err
+    assert "error: nothing in the sources could be read. Received: skipped 1 item:" in capsys.readouterr().err
     (tmp_path / "a.log").write_bytes(scenes.entry(3, "BallCandidatesTop", b""))
     assert run(models / "classifier.keras", tmp_path / "a.log", "--output-dir", tmp_path / "out") == 2
     assert "Received: logs without candidates." in capsys.readouterr().err

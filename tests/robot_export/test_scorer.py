@@ -42,7 +42,8 @@ def test_a_run_is_compared_with_its_own_headers_and_keras_2_file(classifier, tmp
 def test_a_header_with_other_code_is_not_run(folder, tmp_path):
     replace_file(folder, "cpp", with_code(folder, tmp_path / "ran"))
     with pytest.raises(
-        UserError, match=r"model.h: a header is code, so it is not run: the header that this version generates"
+        UserError,
+        match=r"model.h: not compiled, because it may contain foreign code: the header that this version generates",
     ):
         score(folder / "model.h")
     assert not (tmp_path / "ran").exists()
@@ -50,7 +51,7 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path):
 
 def test_nor_is_one_that_another_format_names(folder, tmp_path):
     replace_file(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
-    with pytest.raises(UserError, match=r"model.onnx: a header is code, so it is not run"):
+    with pytest.raises(UserError, match=r"model.onnx: not compiled, because it may contain foreign code"):
         score(folder / "model.onnx")
     assert not (tmp_path / "ran").exists()
 

@@ -32,7 +32,7 @@ def with_another_bias(folder) -> None:
 
 def test_another_entry_of_format_cpp_is_not_run_either(folder, tmp_path):
     replace_file(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
-    assert run_here(folder, "onnx").startswith("not run: it is code")
+    assert run_here(folder, "onnx").startswith("not run, because it may contain foreign code")
     assert not (tmp_path / "ran").exists()
 
 
@@ -165,8 +165,12 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, name):
     file = folder / model_json.read(folder).formats[name].file
     (folder / "model.h").write_bytes(file.read_bytes())
     replace_file(folder, name, with_code(folder, tmp_path / "ran"))
-    assert run_here(folder, name).startswith("not run: it is code, and the header that this version generates")
-    with pytest.raises(UserError, match="a header is code, so it is not run: the header that this version generates"):
+    assert run_here(folder, name).startswith(
+        "not run, because it may contain foreign code: the header that this version generates"
+    )
+    with pytest.raises(
+        UserError, match="not compiled, because it may contain foreign code: the header that this version generates"
+    ):
         verify_one_file.open_file(file, "C++")
     assert not (tmp_path / "ran").exists()
     assert run_here(folder, name, foreign_code=True).startswith("unchanged")

@@ -30,7 +30,7 @@ def add_files(run) -> None:
 
 
 def send(run, seconds=30):
-    """Sends all pending records; requests time out after `seconds` (the fixture `proxy` restores the variable)."""
+    """Sends all pending records, with a time limit of `seconds` per request; `proxy` restores the former limit."""
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(seconds)
     prepare()
     sender = Sender(run.folder, journal.servers(run.folder)[0])

@@ -115,9 +115,9 @@ def test_the_annotations_of_several_logs_are_read_once(tmp_path, capsys):
     assert run(*logs, "--annotations", boxes, boxes, "--output", tmp_path / "out") == 0
     assert sorted(path.name for path in (tmp_path / "out" / "top").glob("*")) == ["first.zip", "second.zip"]
     told = capsys.readouterr().err
-    assert "skipped 1: annotated picture is not in the log, such as second_top_08.png" in told
-    assert "skipped 1: name contains none of the logs' names, such as third_top_07.png" in told
-    assert "skipped 1: listed without any box" in told
+    assert "skipped 1 item: annotated picture is not in the log, such as second_top_08.png" in told
+    assert "skipped 1 item: name contains none of the logs' names, such as third_top_07.png" in told
+    assert "skipped 1 item: listed without any box" in told
 
 
 @pytest.mark.parametrize("size", [5, 20, 100_000])

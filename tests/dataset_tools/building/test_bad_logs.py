@@ -51,8 +51,8 @@ def test_bad_logs_do_not_affect_the_good_ones(tmp_path, bad_logs, build, capsys)
         3: "damaged PNG",
         1: "no PNG files in it",
     }.items():
-        assert f"skipped {count} of naoth: {reason}" in said
-    assert "skipped 3 of naoth: not a readable zip file" in said
+        assert f"skipped {count} item{'s' * (count > 1)} from naoth: {reason}" in said
+    assert "skipped 3 items from naoth: not a readable zip file" in said
 
 
 def test_if_no_log_can_be_read_the_reasons_are_told(naoth, build, capsys):
@@ -60,7 +60,7 @@ def test_if_no_log_can_be_read_the_reasons_are_told(naoth, build, capsys):
     for log in logs:
         log.write_bytes(b"")
     assert build("classification", "--origins", "naoth") == 1
-    said = f"no patches found in naoth; skipped {len(logs)} of naoth: not a readable zip file, such as "
+    said = f"no patches found in naoth; skipped {len(logs)} items from naoth: not a readable zip file, such as "
     assert said in capsys.readouterr().out
 
 
@@ -85,9 +85,9 @@ def test_pictures_without_a_label_are_skipped_and_an_error_with_strict(tmp_path,
     assert build("classification") == 0
     assert len(load(tmp_path / "out", "naoth").y) == 14 * 10
     said = capsys.readouterr().err
-    assert "skipped 30 of naoth: no label in its PNG text" in said
-    assert "skipped 1 of naoth: a whole camera picture" in said
-    assert "skipped 2 of naoth: patches of one class, not a log" in said
+    assert "skipped 30 items from naoth: no label in its PNG text" in said
+    assert "skipped 1 item from naoth: a whole camera picture" in said
+    assert "skipped 2 items from naoth: patches of one class, not a log" in said
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.h5")}
     assert build("classification", "--strict") == 1
     assert "--strict: patches to skip: 33" in capsys.readouterr().out

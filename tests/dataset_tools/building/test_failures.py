@@ -72,7 +72,7 @@ def test_a_family_that_fails_keeps_its_old_files_and_the_others_are_built(tmp_pa
     assert build("classification", "--size", 16, 32, "--seed", 1) == 1
     small, large, total = capsys.readouterr().out.splitlines()
     assert "failed" in small
-    assert "is a folder, but a file of this name has to be written. Move it away." in small
+    assert "cannot be written, because it is a folder. Move or rename the folder." in small
     assert "built" in large
     assert total == "classification: 1 built, 1 failed"
     after = contents(tmp_path / "out")

@@ -25,7 +25,9 @@ def test_without_a_path_sources_come_from_the_archive(tmp_path, naoth, devils, t
 def test_balls_without_a_position_are_counted_and_not_in_detection(tmp_path, build, naoth, png, zip_of, capsys):
     zip_of(naoth / "top" / "zz.zip", {f"{index}.png": png(20 + index, ball_intersect=0.9) for index in range(3)})
     assert build("detection") == 0
-    assert "skipped 3 of naoth: ball without a plausible position, such as zz, zz, zz" in capsys.readouterr().err
+    assert (
+        "skipped 3 items from naoth: ball without a plausible position, such as zz, zz, zz" in capsys.readouterr().err
+    )
     assert build("detection", "--strict") == 1
     assert build("classification", "--strict") == 0
     assert len(load(tmp_path / "out", "naoth")) == 143

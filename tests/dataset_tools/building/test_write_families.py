@@ -115,7 +115,7 @@ def test_a_folder_in_place_of_a_file_changes_nothing(tmp_path):
     _, files = written(tmp_path, "detection", 9)
     (tmp_path / family("detection").file("test")).mkdir(parents=True)
     before = contents(tmp_path)
-    with pytest.raises(UserError, match="is a folder, but a file of this name has to be written"):
+    with pytest.raises(UserError, match="cannot be written, because it is a folder"):
         write_families.put_in_place(family("detection"), files, tmp_path / "unfinished", tmp_path)
     assert contents(tmp_path) == before
 

@@ -60,7 +60,7 @@ def test_pictures_that_are_given_twice_are_counted_once(again, tmp_path, capsys,
     assert run(folder, again.format(folder), "--output", "twice") == 0
     twice = capsys.readouterr()
     assert twice.out.replace("twice", "once") == once.out
-    assert ("skipped 3: already read, from another source or under another name" in twice.err) == (again != "{0}")
+    assert ("skipped 3 items: already read, from another source or under another name" in twice.err) == (again != "{0}")
     assert content(tmp_path / "twice") == content(tmp_path / "once")
 
 

@@ -68,5 +68,5 @@ def test_nothing_seen_is_an_error_that_says_why():
     with pytest.raises(UserError, match="Received: logs without candidates"):
         check_seen(0, skips)
     skips.add(Skipped("a.png", "damaged picture"))
-    with pytest.raises(UserError, match=r"Received: +skipped 1: damaged picture, such as a\.png"):
+    with pytest.raises(UserError, match=r"Received: +skipped 1 item: damaged picture, such as a\.png"):
         check_seen(0, skips)

@@ -11,9 +11,9 @@ def test_every_skip_counts_and_the_first_few_are_named():
     skips.add(Skipped("a.png", "damaged"), "naoth")
     assert skips.counts == {("devils", "damaged"): 75, ("devils", "encrypted"): 25, ("naoth", "damaged"): 1}
     assert skips.lines() == [
-        "  skipped 75 of devils: damaged, such as 1.png, 2.png, 3.png",
-        "  skipped 25 of devils: encrypted, such as 0.png, 4.png, 8.png",
-        "  skipped 1 of naoth: damaged, such as a.png",
+        "  skipped 75 items from devils: damaged, such as 1.png, 2.png, 3.png",
+        "  skipped 25 items from devils: encrypted, such as 0.png, 4.png, 8.png",
+        "  skipped 1 item from naoth: damaged, such as a.png",
     ]
     assert EXAMPLES == 3
 
@@ -22,7 +22,7 @@ def test_nothing_skipped_is_no_line_and_one_origin_needs_no_name():
     skips = Skips()
     assert skips.lines() == []
     skips.add(Skipped("a.png", "damaged"))
-    assert skips.lines() == ["  skipped 1: damaged, such as a.png"]
+    assert skips.lines() == ["  skipped 1 item: damaged, such as a.png"]
 
 
 def test_names_and_reasons_are_printed_in_one_line_without_control_characters():
