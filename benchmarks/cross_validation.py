@@ -31,7 +31,9 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
     made.add_argument("--dense", type=int, default=options.dense, help="units of the dense layer (%(default)s)")
     made.add_argument("--epochs", type=int, help="epochs per fold (default: the same as train.py)")
     made.add_argument("--folds", type=int, default=5, help="number of folds (%(default)s)")
-    made.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (%(default)s)")
+    made.add_argument(
+        "--seed", type=int, default=0, help="seed of the weights, the shuffling and the augmentation (%(default)s)"
+    )
     made.add_argument("--split-seed", type=int, default=0, help="seed of the division into folds (%(default)s)")
     made.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
     made.add_argument("--output", type=Path, default=Path(output), help="JSON file for the results (%(default)s)")

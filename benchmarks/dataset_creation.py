@@ -103,7 +103,7 @@ def speed(root: Path, jobs: int) -> None:
 
 
 def timed(function) -> float:
-    """Returns the seconds that a call takes."""
+    """Returns how long a call takes, in seconds."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start

@@ -24,7 +24,7 @@ def export(arguments: argparse.Namespace) -> None:
     """Reads the model, exports and checks it, and prints the result; the arguments are those of export.py.
 
     Raises:
-        UserError: files or a model cannot be used, or a format differs from the model.
+        UserError: files or a model cannot be used, or the outputs of an exported file differ from those of the model.
     """
     source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
     source, max_fpr, confidence = with_threshold(source, arguments)

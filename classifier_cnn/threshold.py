@@ -21,7 +21,7 @@ class Threshold:
     recall: float | None  # None without positives
     guaranteed: bool  # whether the true rate is at most max_fpr with this confidence
     false_positive_bound: float | None  # upper bound of the true rate with this confidence; None without a confidence
-    negatives_missing: int | None  # how many more negatives the guarantee needs; None if it is impossible
+    negatives_missing: int | None  # how many more negatives the guarantee needs; None if no number is enough
     promise: str  # describes the guarantee, or says why there is none
     warning: str | None = None  # why the threshold should not be trusted
     by_side: list[dict] | None = None  # a threshold for each of SIDE_CLASSES, from far to near, if all have a guarantee

@@ -37,7 +37,7 @@ def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
     """Returns the commit of the code, and whether the code has changes or untracked files since that commit.
 
     A container image has no .git; its build sets BALL_COMMIT to the commit, with `-dirty` at the end like `git
-    describe`. The second result is "true" or "false". Both results can be "unknown".
+    describe`. The second result is "true" or "false". Either result can be "unknown".
     """
     commit = _git(folder, "rev-parse", "HEAD")
     # If the code is installed inside an unrelated repository, the commit of that repository does not count.

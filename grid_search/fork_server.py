@@ -98,7 +98,7 @@ def _serve(module, fault: str, connection: socket.socket) -> None:
 
 
 def _obey(lines, child: int) -> None:
-    """Stops the run: cleanly on request, or at once if the slot has ended."""
+    """Stops the run: cleanly on request, or immediately if the slot has ended."""
     for _ in lines:
         os.kill(child, signal.SIGTERM)
     os.kill(child, signal.SIGKILL)

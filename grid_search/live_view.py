@@ -8,7 +8,7 @@ from collections import Counter
 from common.atomic_files import write_text
 from grid_search.plan import Plan
 
-BLOCK_SECONDS = 60.0  # time between two overviews in a log file
+BLOCK_SECONDS = 60.0  # time between two overviews if the output is a log file
 FILE_SECONDS = 5.0
 
 

@@ -100,7 +100,7 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
     """Checks every combination as train.py does, and gives each run a name that is the same when the grid is resumed.
 
     Raises:
-        UserError: train.py would reject a combination, or two combinations are equal.
+        UserError: train.py would reject a combination, or two combinations are the same.
     """
     module, combined = find_module(options.module), combinations(options)
     varies = {name: list(values) for name, values in options.arrays.items() if len(values) > 1}

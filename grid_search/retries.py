@@ -12,7 +12,7 @@ LOSSES = 3  # a run fails when it has lost its node or slot this many times
 def after_failure(progress: Progress, status: int, log: Path) -> None:
     """Retries a run if the cause of its failure may be temporary: disk, memory, network, or a signal (status < 0).
 
-    After bad input, the run is not retried.
+    A run that failed because of bad input is not retried.
     """
     cause = {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
     progress.reason = f"{cause if status >= 0 else f'killed by signal {-status}'}: {last_lines(log)}"

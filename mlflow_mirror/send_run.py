@@ -20,7 +20,7 @@ from mlflow_mirror.send_files import Files, forget_missing
 from mlflow_mirror.store import Store
 
 UUID_TAG = "run.uuid"
-PARENT_TAG = "mlflow.parentRunId"  # contains the id of the run below which MLflow shows this run
+PARENT_TAG = "mlflow.parentRunId"  # the id of the parent run, under which MLflow shows this run
 NOTES_TAG = "tracking.notes"
 REFUSED_TAG = "tracking.refused"
 NAME_LENGTH = 250  # maximum length of the names of runs and experiments, from the column width in a server's database
@@ -41,7 +41,7 @@ class Sender:
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
         self.mark = server_state.Mark(target)
-        self.placed = False  # whether the server shows the run below its parent run
+        self.placed = False  # whether the server shows the run under its parent run
         self._files = Files(self.run)
         self._ready = False  # whether the run was found on the server since the last fault
         self._new = True  # True until this session first finds the run on the server
@@ -165,7 +165,7 @@ class Sender:
         return ids[0] if ids else ""
 
     def _find_parent(self) -> None:
-        """Puts the run below its parent as soon as the parent exists; each server has its own id for the parent.
+        """Puts the run under its parent as soon as the parent exists; each server has its own id for the parent.
 
         A parent that somebody deleted on the server is accepted; otherwise the run would wait for it forever.
         """

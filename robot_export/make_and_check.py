@@ -40,7 +40,7 @@ CARD = ("README.md", "report.html")
 class Checked:
     """A checked file: its entry in model.json, its threshold, and its outputs float32 [8, k] for the test vectors.
 
-    run: a function that runs the file once, for timing it; None if it was already timed or cannot run here.
+    run: a function that runs the file once, used for timing; None if it was already timed or cannot run here.
     """
 
     entry: ExportedFile

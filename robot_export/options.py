@@ -1,6 +1,6 @@
 """The command line of `export.py` in all projects.
 
-This module imports little, so that `--help` and error messages are printed at once.
+This module imports little, so that `--help` and error messages appear immediately.
 """
 
 import argparse

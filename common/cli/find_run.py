@@ -46,7 +46,7 @@ def _find(run: str, output_dir: Path) -> Path | None:
     if not named:
         return None
     folder = max(named, key=lambda path: (path.stat().st_mtime, path)).parent
-    newest = f", the newest of {len(named)} runs of that name" if len(named) > 1 else ""
+    newest = f", the newest of {len(named)} runs with that name" if len(named) > 1 else ""
     print(f"note: the run is {folder.name}{newest}", file=sys.stderr)
     return folder.resolve()
 

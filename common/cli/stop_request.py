@@ -12,7 +12,7 @@ STOPS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Whether the user, the scheduler or `docker stop` asked the run to end; use it in a `with` statement.
 
-    The first signal only asks the run to end. A second Ctrl-C interrupts the run at once.
+    The first signal only asks the run to end. A second Ctrl-C interrupts the run immediately.
     """
 
     def __init__(self, silent: bool = False):

@@ -106,7 +106,7 @@ class TrainingOptions:
         None, "name of the run; {dataset} means the dataset's short name (default: filters, dense, {dataset})", "NAME"
     )
     output_dir: Path = option(default_output_dir, "folder in which every run gets its own folder", "DIR")
-    resume: str | None = option(None, "resume a stopped run by its folder or name (the newest run of that name)", "RUN")
+    resume: str | None = option(None, "resume a stopped run by its folder or name (the newest with that name)", "RUN")
     dry_run: bool = option(False, "run every part of the program once, with a single training step")
 
     def __post_init__(self):

@@ -94,4 +94,4 @@ def parse_stem(stem: str, task: str) -> Family:
             raise UserError(f"This is a {other} dataset, but a {task} dataset is needed. Received: --dataset {stem}.")
     near = difflib.get_close_matches(stem, [*families, SYNTHETIC], n=1, cutoff=0.4)
     hint = f"Did you mean {near[0]}?" if near else "--list-datasets shows the names."
-    raise UserError(f"There is no {task} dataset of this name. Received: --dataset {stem}. {hint}")
+    raise UserError(f"There is no {task} dataset with this name. Received: --dataset {stem}. {hint}")

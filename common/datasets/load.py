@@ -107,7 +107,7 @@ def read_files(paths: Sequence[Path], task: str) -> tuple[Patches, list[str] | N
 
 
 def _told_apart(paths: Sequence[Path]) -> list[str]:
-    """Returns the names of files; if some names are equal, returns the paths below the files' common folder instead."""
+    """Returns the names of files or, if two names are the same, the paths below the files' common folder instead."""
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
         top = os.path.commonpath([path.absolute().parent for path in paths])

@@ -67,7 +67,7 @@ def label_shape(shape: tuple[int, ...], dtype: np.dtype, count: int, task: str, 
 
 
 def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
-    """Converts labels of any number type to the format of `Patches.y`; refuses NaN, infinite or impossible labels."""
+    """Converts labels of any number type to the format of `Patches.y`; refuses NaN, infinite and invalid labels."""
     with np.errstate(over="ignore"):  # values too large for float32 become infinite, which is refused below
         y = y.astype(np.float32)
     if task == "classification":

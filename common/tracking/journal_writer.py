@@ -1,4 +1,4 @@
-"""Writes a run's journal: each record is in the file at once, and on the disk a moment later."""
+"""Writes a run's journal: each record is written to the file immediately and flushed to disk shortly afterwards."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from common.tracking.secrets import scrubber
 
 
 class Journal:
-    """Appends records. Each record is written at once, so it survives kill -9, and is on the disk a moment later.
+    """Appends records. Each is written immediately, so it survives kill -9, and is flushed to disk shortly afterwards.
 
     A thread waits for the disk, because with many writers a flush takes milliseconds. A power cut loses at most the
     current epoch. A full disk never ends the run: records that could not be written are kept and written later.

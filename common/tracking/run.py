@@ -1,4 +1,4 @@
-"""The tracking API for training. It writes everything to the run's folder at once; another process sends the run."""
+"""The tracking API for training. It writes everything to the run's folder first; another process sends the run."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -187,6 +187,6 @@ def _report(folder: Path, target: str, children: list[Path]) -> str:
     if not left and not behind:
         return f"Tracked: {where}"
     words = [left] if left else []
-    words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
+    words += [f"{len(behind)} of its {len(children)} runs"] if behind else []
     command = command_to_send(folder, target)
     return f"Not yet on {where}: {' and '.join(words)}. Send the rest with: {command}"

@@ -72,7 +72,7 @@ class PictureFolder:
             if len(found) == 1:
                 return self.root / found[0]
             if found:
-                raise Refused("several folders have a picture of this name")
+                raise Refused("several folders contain a picture with this name")
         raise Refused("missing picture")
 
 

@@ -130,7 +130,7 @@ def parse_args(task: str, argv: list[str] | None = None) -> Settings:
     """Reads the command line.
 
     Raises:
-        UserError: arguments are impossible or contradict each other.
+        UserError: arguments are invalid or contradict each other.
     """
     values = vars(_parser(task).parse_args(argv))
     values = {key: tuple(dict.fromkeys(value)) if key in _LISTS else value for key, value in values.items()}

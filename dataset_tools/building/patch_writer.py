@@ -27,7 +27,7 @@ def write_patches(
 ) -> None:
     """Writes one patch file; the shape of y determines the task.
 
-    The file is written completely or not at all. Equal content gives equal bytes: there are no time stamps, and
+    The file is written completely or not at all. Identical content gives identical bytes: there are no time stamps, and
     attributes are sorted.
 
     Args:

@@ -11,7 +11,7 @@ from pathlib import Path
 from common.cli.stop_request import uninterrupted
 from common.errors import UserError
 
-DATE = (1980, 1, 1, 0, 0, 0)  # date of all members; it is constant, so that equal patches give equal archives
+DATE = (1980, 1, 1, 0, 0, 0)  # date of all members; it is constant, so that identical patches give identical archives
 BUFFER = 1 << 20  # bytes written at a time
 NAME_MAX = 150  # maximum number of bytes in a recording's name
 

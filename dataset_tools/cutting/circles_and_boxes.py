@@ -69,7 +69,7 @@ def _centre(low: float, high: float, cut: tuple[bool, bool], radius: float) -> f
 def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]) -> tuple[Scene, list[Skipped]]:
     """Returns the positions of all annotated objects, in pixels, and the boxes that were left out.
 
-    If the box of a ball is impossible, no negatives are cut, because the ball may be anywhere in the picture.
+    If the box of a ball is invalid, no negatives are cut, because the ball may be anywhere in the picture.
     """
     balls, objects, avoid, skipped, free = [], {}, [], [], record.certified
     for box in record.boxes:

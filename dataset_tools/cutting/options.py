@@ -105,7 +105,7 @@ def parse_args(argv: list[str] | None = None) -> Settings:
     """Reads the command line.
 
     Raises:
-        UserError: a value is impossible.
+        UserError: an option has an invalid value.
     """
     parser = Parser(
         prog="python3 dataset_tools/cut.py",

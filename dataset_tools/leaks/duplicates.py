@@ -1,4 +1,4 @@
-"""Uses a perceptual hash to find equal and similar patches in different recordings, without comparing all pairs.
+"""Uses a perceptual hash to find identical and similar patches in different recordings, without comparing all pairs.
 
 If two hashes of 64 bits differ in at most 7 bits, then at least one of their four 16-bit bands differs in at most one
 bit (pigeonhole principle). So only patches that share a band, or a band with one bit flipped, are compared. A pair is
@@ -17,9 +17,9 @@ NEAR_BITS = 7
 # Minimum correlation of the brightness at 16x16. A lower limit would include robots and lines that only look alike.
 CORRELATION_MIN = 0.93
 CONTRAST_MIN = 6.0  # grey levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
-# Maximum number of patches compared per band value. A robot that stands still produces thousands of equal patches.
+# Maximum number of patches compared per band value. A robot that stands still produces thousands of identical patches.
 BUCKET_MAX = 2048
-EQUAL_MAX = 16  # a patch is paired with equal patches of at most this many recordings
+EQUAL_MAX = 16  # a patch is paired with identical patches of at most this many recordings
 BLOCK = 1024  # patches looked up at once
 PAIRS_AT_ONCE = 1 << 21
 
@@ -74,7 +74,7 @@ def find(
 
 
 def _equal(patches: np.ndarray, content: np.ndarray, recording: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Finds exact duplicates: pairs each patch with the first equal patch of each other recording."""
+    """Finds exact duplicates: pairs each patch with the first identical patch of each other recording."""
     order = patches[np.lexsort((patches, recording[patches], content[patches]))]
     starts = np.flatnonzero(np.diff(content[order], prepend=~content[order[:1]]))
     left, right = [], []

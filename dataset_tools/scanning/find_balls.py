@@ -74,7 +74,7 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
 def balls_of(
     found: Found, answers: np.ndarray, threshold: float, locate: Callable | None, scale: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the balls among the candidates of a picture, without overlaps; separate patches are not compared.
+    """Returns the balls among the candidates of a picture, without overlaps; a patch is not checked for overlaps.
 
     Args:
         answers: [n, 1 or 4], the score, or the score and the circle, of each candidate.

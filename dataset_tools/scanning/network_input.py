@@ -15,7 +15,7 @@ class Plan:
     """How candidates are found and cut.
 
     size: side of the network's input, pixels. channels: 1 (Y) or 2 (Y and U/V). rule: sampling rule, a key of
-    `common.datasets.sampling_rules.RULES`. border: pixels by which patches are larger than candidates.
+    `common.datasets.sampling_rules.RULES`. border: how far a patch extends beyond its candidate, in pixels.
     radius: smallest and largest radius of a ball, pixels. scale: side of a candidate in ball
     diameters. most: maximum number of candidates per picture.
     """

@@ -38,7 +38,7 @@ def add_scan_options(parser: argparse.ArgumentParser, candidates: int = CANDIDAT
     add("--scale", type=within(float, 0.5, 5), default=SCALE, metavar="F", help=text)
     text = f"maximum number of candidates per picture {default}"
     add("--candidates", type=within(int, 1, 10_000), default=candidates, metavar="N", help=text)
-    text = "pixels by which patches are larger than candidates (default: like the model's training patches)"
+    text = "how far a patch extends beyond its candidate, in pixels (default: as in the model's training)"
     add("--border", type=within(int, 0, 100), metavar="N", help=text)
     text = f"number of processes that read pictures {default}"
     add("--jobs", type=within(int, 1, 256), default=os.cpu_count() or 1, metavar="N", help=text)

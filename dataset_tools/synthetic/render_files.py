@@ -55,7 +55,7 @@ def synthetic_files(
         The paths by `train`, `validation` and `test`; the splits share no recording.
 
     Raises:
-        UserError: an argument has an impossible value, or the files cannot be written.
+        UserError: an argument has an invalid value, or the files cannot be written.
     """
     if task not in COUNTS or size not in (16, 32) or channels not in (1, 2):
         raise UserError(

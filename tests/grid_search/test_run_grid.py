@@ -183,7 +183,7 @@ def test_without_a_server_nothing_is_lost(tmp_path):
     grid.arguments[grid.arguments.index("local")] = server.url
     assert grid.run() == 0
     assert "not available" in grid.said()
-    assert "and 2 of the 2 runs below it. Send the rest with: python3 mlflow_mirror sync " in grid.said()
+    assert "and 2 of its 2 runs. Send the rest with: python3 mlflow_mirror sync " in grid.said()
     grid.check_complete(2, epochs=2)
     runs = [grid.folder, *grid.run_folders()]
     assert {tuple(journal.servers(path)) for path in runs} == {("local:../mlflow.db", server.url)}

@@ -1,4 +1,4 @@
-"""A run is on a server exactly once, complete and below its parent, regardless of what happens on the server."""
+"""A run is on a server exactly once, complete and under its parent, regardless of what happens on the server."""
 
 import pytest
 

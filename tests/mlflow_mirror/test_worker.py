@@ -152,7 +152,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
             run.finish()
             grid.mirror.carry(run.folder)
         line = grid.finish()
-    assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Send the rest with: ")
+    assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of its 2 runs. Send the rest with: ")
     assert line.endswith(f"mlflow_mirror sync {launch.shortest(grid.folder)}")
 
 

@@ -29,7 +29,7 @@ def test_a_run_is_found_by_folder_and_by_the_name_of_its_folder(runs):
 
 def test_the_newest_run_of_a_name_is_found(runs, capsys):
     assert find_run("mine", runs).name == "20260101-000002_mine"
-    assert "the newest of 2 runs of that name" in capsys.readouterr().err
+    assert "the newest of 2 runs with that name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["", " ", "nobody", "x" * 5000])

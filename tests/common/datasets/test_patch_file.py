@@ -1,4 +1,4 @@
-"""Patch files are written, read and joined, and equal content gives equal bytes."""
+"""Patch files are written, read and joined, and identical content gives identical bytes."""
 
 import h5py
 import numpy as np

@@ -5,7 +5,7 @@ from common.runs.bootstrap import bootstrap_interval
 
 
 def test_the_interval_is_wider_by_recording_than_by_patch():
-    """Ten recordings, each with a hundred equal patches, contain no more information than ten patches."""
+    """Ten recordings, each with a hundred identical patches, contain no more information than ten patches."""
     values, groups = np.repeat(np.arange(10.0), 100), np.repeat(np.arange(10), 100)
     low, high = bootstrap_interval(np.mean, values, groups=groups)
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 10**0.5, rel=0.15)

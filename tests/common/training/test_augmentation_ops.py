@@ -175,7 +175,7 @@ def test_noise_has_the_requested_deviation_per_patch():
     assert found[2].std() == pytest.approx(8, rel=0.1)
 
 
-# --- the whole augmentation of the recipe -------------------------------------------------------------------------
+# --- all steps of the recipe's augmentation together -----------------------------------------------------------------
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_the_same_name_in_two_folders(tmp_path):
         name: name for name in names
     }
     _, skipped = read(scenes.coco(tmp_path, {"a.png": BALL}), folder)
-    assert skipped == {"a.png": "several folders have a picture of this name"}
+    assert skipped == {"a.png": "several folders contain a picture with this name"}
 
 
 def test_names_with_spaces_and_umlauts(tmp_path):

@@ -1,4 +1,4 @@
-"""create_datasets.py builds the right files from the sources, and equal input gives equal bytes."""
+"""create_datasets.py builds the right files from the sources, and identical input gives identical bytes."""
 
 import json
 

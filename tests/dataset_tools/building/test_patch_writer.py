@@ -1,4 +1,4 @@
-"""Patch files are written completely or not at all, and equal content gives equal bytes."""
+"""Patch files are written completely or not at all, and identical content gives identical bytes."""
 
 import subprocess
 import sys

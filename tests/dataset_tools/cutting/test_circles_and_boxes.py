@@ -1,4 +1,4 @@
-"""Boxes become circles, and impossible boxes of balls are rejected."""
+"""Boxes become circles, and invalid boxes of balls are rejected."""
 
 import itertools
 import math

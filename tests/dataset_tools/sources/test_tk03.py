@@ -1,4 +1,4 @@
-"""The TK03 pickle contains grey patches and their circles; patches with impossible values are skipped."""
+"""The TK03 pickle contains grey patches and their circles; patches with invalid values are skipped."""
 
 import hashlib
 import pickle
