@@ -31,7 +31,7 @@ class Terminal:
         return len(text)
 
     def control(self, text: str) -> None:
-        """Writes text of this program, which may contain control characters that move the cursor."""
+        """Writes the program's own text, which may contain control characters that move the cursor."""
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         plain = text.encode(encoding, "backslashreplace").decode(encoding)
         self._try(lambda: getattr(self._stream, "control", self._stream.write)(plain))
