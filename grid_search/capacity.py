@@ -47,8 +47,8 @@ def count_and_places(need: Needs) -> tuple[int, str]:
         count, has = need.fit(node["Resources"]), node["Resources"].get
         fit += count
         places.append(
-            f"{count} on {node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {has('CPU', 0):g} cores, "
-            f"{has('GPU', 0):g} GPUs, {has('memory', 0) / 1e9:.1f} GB)"
+            f"{count} on {node['NodeManagerHostname']} ({node['NodeManagerAddress']}, "
+            f"CPU cores: {has('CPU', 0):g}, GPUs: {has('GPU', 0):g}, {has('memory', 0) / 1e9:.1f} GB)"
         )
     each = f"each {need.threads} thread{'s' * (need.threads > 1)}, {need.memory / 1e9:.1f} GB"
     return fit, f"{', '.join(places)}; {each}{f', {need.gpus:g} GPU' if need.gpus else ', no GPU'}"

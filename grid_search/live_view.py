@@ -84,7 +84,8 @@ class LiveView:
         waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
         running = max([seconds_left(p) or 0 for p in runs if p.status == "running"], default=0)
         known = counts["running"] and (self._took or not counts["waiting"])
-        return f"{len(runs)} runs: {words}{f', about {span(waiting + running)} left' if known else ''}"
+        left = f", about {span(waiting + running)} left" if known else ""
+        return f"{len(runs)} run{'s' * (len(runs) != 1)}: {words}{left}"
 
     def _metric(self, progress) -> str:
         value = progress.best(self.plan.metric)

@@ -126,7 +126,7 @@ def tell_plan(plan: Plan, runs: list[Progress], need: capacity.Needs, options: G
         print(f"  {name}: {' | '.join(values)}")
     known, finished = (sum(run.status in of for run in runs) for of in (("stopped", "running"), ("finished",)))
     before = f" ({finished} finished, {known} started before)" if known or finished else ""
-    print(f"{len(plan.runs)} runs{before}, {jobs} at the same time ({fit} fit): {places}")
+    print(f"{len(plan.runs)} run{'s' * (len(plan.runs) != 1)}{before}, {jobs} at the same time ({fit} fit): {places}")
     print(f"grid: {plan.folder}")
     return jobs
 

@@ -153,7 +153,7 @@ def _send(jobs: list[tuple[Path, str]], refused: int) -> bool:
     for (run, target), lacks in left.items():
         if not carriers[uri_of(run, target)].away:
             print(f"{run.name}: {readable(uri_of(run, target))} lacks {lacks}")
-    print(f"{len(jobs) - len(left)} of {len(jobs) + refused} mirrors have everything")
+    print(f"complete mirrors: {len(jobs) - len(left)} of {len(jobs) + refused}")
     return bool(left)
 
 

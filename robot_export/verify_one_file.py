@@ -93,6 +93,8 @@ def _copy(folder: Path, file: ExportedFile, own: str) -> Path:
 def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str:
     """Says why a header may be foreign; returns "" if this version generates the same one from the folder's files."""
     file, vectors = manifest.formats[name], manifest.vectors
+    if not file.namespace:
+        return "model.json does not say which namespace it has"
     try:
         network = fold(safe_keras_file.load(_copy(folder, manifest.formats["keras"], copy.parent)))
         float_header.check(network)

@@ -53,7 +53,7 @@ def test_an_unreachable_server_is_tried_once_and_the_others_get_their_runs(proxy
     out = capsys.readouterr().out
     assert "http://127.0.0.1:9 is not available: it refuses connections" in out
     assert out.count("127.0.0.1:9") == 1
-    assert "1 of 4 mirrors have everything" in out
+    assert "complete mirrors: 1 of 4" in out
     assert differences(here, proxy.url) == []
     assert [server_state.load(run, "http://127.0.0.1:9").offset for run in away] == [0, 0, 0]
 

@@ -178,6 +178,15 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, name):
 
 
 @needs_compiler
+def test_a_header_without_a_namespace_in_model_json_is_not_run(folder):
+    edit(folder, lambda values: values["forms"]["cpp"].pop("namespace"))
+    assert run_here(folder, "cpp") == (
+        "not run, because it may contain foreign code: model.json does not say which namespace it has "
+        "(--run-foreign-code compiles and runs it)"
+    )
+
+
+@needs_compiler
 @pytest.mark.parametrize("name", ["cpp", "int16"])
 def test_our_own_header_is_opened_and_a_header_that_nobody_lists_is_not(folder, name):
     file = folder / model_json.read(folder).formats[name].file
