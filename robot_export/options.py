@@ -12,7 +12,8 @@ from common.cli.find_run import default_output_dir, run_or_file
 from common.cli.program import Parser, check_files, output_folder
 from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
-from robot_export.robots import add_robot_options, file_kinds
+from robot_export.model_json import read_beside
+from robot_export.robots import add_robot_options, check, file_kinds
 
 # The keywords of C++23. The last line lists other names that the header or the compiler uses.
 RESERVED = """
@@ -55,10 +56,13 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
 
     Raises:
         UserError: a file is missing, the model is not a .keras file, the folder for the new files cannot be written, or
-            a robot cannot load this kind of model.
+            a robot's code cannot load this model.
     """
-    file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
+    kinds = file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
     model = find_model(arguments.model)
+    if kinds and (known := read_beside(model)):
+        for robot, made in kinds.items():
+            check(robot, made, known.input.shape, known.input.sampling_rule, arguments.accept_sampling)
     if getattr(arguments, "detector", None) is not None:
         find_model(arguments.detector)
     for name in ("calibration", "validation"):

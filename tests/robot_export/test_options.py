@@ -78,6 +78,20 @@ def test_a_robot_that_cannot_load_the_kind_of_model_is_refused_before_anything_i
     assert message in ended.stderr
 
 
+def test_a_robot_that_cannot_use_the_patches_of_the_run_is_refused_before_tensorflow_is_loaded(folder):
+    given = [str(folder), "--robot", "hulks"]
+    program = (
+        "import sys\n"
+        "from classifier_cnn.export import main\n"
+        "from common.cli.program import run_main\n"
+        f"status = run_main(lambda: main({given!r}))\n"
+        "sys.exit(status + ('tensorflow' in sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert "takes 32x32 patches of Y only. Received: 16x16, 1 channel." in ended.stderr
+
+
 @pytest.mark.parametrize("of_a_run", [True, False])
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(of_a_run, tmp_path, monkeypatch):
     run, other = tmp_path / "run", tmp_path / "other"
