@@ -29,7 +29,7 @@ class Threshold:
 
 
 def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=None) -> Threshold:
-    """Of the thresholds that keep `max_fpr` on new patches with this confidence, returns the one with the best recall.
+    """Returns the threshold with the best recall that, with this confidence, stays within `max_fpr` on new patches.
 
     The k-th highest score of the negatives is an order statistic: the probability that its false positive rate on new
     patches exceeds a limit follows from the binomial distribution alone, whatever the scores are (Tong, Feng & Li,

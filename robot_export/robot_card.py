@@ -86,7 +86,7 @@ def _robot(manifest: Manifest, name: str, chosen: dict[str, str]) -> list[str]:
         *(step.format(**words) for step in _STEPS[name]),
         f"Input: {size}x{size}, {order}, {layout.dtype}, {fed}.",
         f"Outputs: {', '.join(outputs)}" + ("; px are pixels of the patch." if "px" in str(outputs) else "."),
-        f"Sampling by the rule {robot.sampling}: {RULES[robot.sampling]}.{other}",
+        f"Sampling rule {robot.sampling}: {RULES[robot.sampling]}.{other}",
         _proof(manifest, chosen["form"]),
     ]
     return [f"### {name}: {robot.loader}", "\n".join(f"- {line}" for line in lines)]

@@ -57,7 +57,7 @@ def request_trouble(error: Exception, url: str) -> Exception:
         isinstance(error, kinds.SSLError) and UNUSABLE_BUNDLE.search(text)
     ):
         names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
-        named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
+        named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "Python's own certificates"
         return ArchiveError(
             f"The certificates for checking {url} cannot be read. Received: {named}. Set "
             "REQUESTS_CA_BUNDLE to a file with certificates, or unset it."

@@ -81,7 +81,7 @@ def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
 class _Stream(io.FileIO):
     """A file that hides write errors from HDF5 1.14, because an error while closing a file crashes Python.
 
-    The file stores the first error, and writes nothing after it.
+    After the first error, nothing more is written, and the error is kept for `check`.
     """
 
     fault: OSError | None = None

@@ -113,7 +113,7 @@ def test_every_robot_gets_its_file_its_input_and_its_outputs(classifier, name, k
     assert f"Input: 16x16, {order}, {robot.dtype}, {'raw Y' if robot.scale == 1 else 'Y * 0.00392156863'}" in text
     assert ((" - 0.25." in text), ("**0.25**" in text or "**-0.25**" in text)) == (robot.subtracts_mean,) * 2
     assert f"Outputs: {', '.join(robot.outputs[kind])}" in text
-    assert f"Sampling by the rule {robot.sampling}: {RULES[robot.sampling]}." in text
+    assert f"Sampling rule {robot.sampling}: {RULES[robot.sampling]}." in text
     assert "**This model's" not in text
     assert "threshold 0.625." in text
     unchecked = dataclasses.replace(entry, parity=None)

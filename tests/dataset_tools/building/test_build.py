@@ -76,7 +76,7 @@ def test_partial_balls_count_as_negative_on_request_and_the_split_stays_the_same
         assert set(load(tmp_path / "ignore", part).recording) == set(load(tmp_path / "negative", part).recording)
 
 
-def test_equal_input_gives_equal_bytes_with_any_number_of_jobs_and_other_families(tmp_path, build):
+def test_the_same_input_gives_the_same_bytes_with_any_number_of_jobs_and_whatever_else_is_built(tmp_path, build):
     assert build("classification", *ALL, output=tmp_path / "one") == 0
     assert build("classification", *ALL, "--jobs", 2, output=tmp_path / "two") == 0
     assert build("classification", output=tmp_path / "alone") == 0
