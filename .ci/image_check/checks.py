@@ -190,7 +190,7 @@ def require_gpu(check: Check) -> str:
 
 
 def only_run(volume: Path, output: str) -> Path:
-    """Returns the only run folder with a model in a mounted folder."""
+    """Returns the run folder that contains a model; there must be exactly one in the mounted folder."""
     folders = [path.parent for path in volume.glob("runs/*/model.keras")]
     expect(len(folders) == 1, "one run with a model", f"{len(folders)}", output)
     return folders[0]

@@ -146,7 +146,7 @@ def find_engine(name: str | None = None) -> Docker | Buildah:
 
 
 def _answers(program: str) -> bool:
-    """Returns whether a program is installed and works; for example, docker's client needs its daemon."""
+    """Returns whether a program is installed and works (docker's client, for example, needs its daemon)."""
     return bool(shutil.which(program)) and not subprocess.run([program, "info"], capture_output=True).returncode
 
 

@@ -2,7 +2,7 @@
 
 
 class CheckFailed(Exception):
-    """A failed check; the message says what was expected and received, with the last lines of the container."""
+    """A failed check; the message says what was expected and received, and ends with the container's last output."""
 
 
 def expect(holds: bool, wanted: str, received: str, output: str = "") -> None:

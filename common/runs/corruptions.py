@@ -11,7 +11,7 @@ from PIL import Image
 from common.runs import plots
 from common.training import augmentation_ops as ops
 
-SHOWN = 5000  # maximum number of patches; with this sample, the sheet is drawn in seconds
+SHOWN = 5000  # maximum number of patches; with so few, the sheet is drawn in seconds
 
 # Each name contains the unit of its strengths; px are pixels of the network's input.
 STRENGTHS = {

@@ -1,4 +1,4 @@
-"""Scores a saved model on patch files in all projects: makes predictions, and writes one row per patch."""
+"""For all projects, scores a saved model on patch files: makes predictions, and writes one row per patch."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ def load_predictor(model_file: Path, input_shape: tuple[int, int, int], outputs:
     """Loads a model and returns a function that predicts: X uint8 [n, height, width, channels] -> float32 [n, outputs].
 
     Raises:
-        UserError: the model is missing or not for such patches, or (in the returned function) outputs are not finite.
+        UserError: the model is missing or has the wrong shapes, or (in the returned function) an output is not finite.
     """
     predict = make_predictor(load_model(model_file, input_shape, outputs))
 

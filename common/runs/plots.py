@@ -147,7 +147,7 @@ def training_curves(
         for name, axes in drawing.subplot_mosaic(cells).items():
             _curve_panel(axes, epochs, name, best)
         lines = {line.get_label(): line for axes in drawing.axes for line in axes.lines}
-        drawing.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)  # one for all panels
+        drawing.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)  # one legend for all panels
 
 
 def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: int | None) -> None:

@@ -91,7 +91,7 @@ def remove_leftovers(folder: Path) -> None:
     """Removes unfinished files of a killed process; only the process with the run's lock writes to the folder."""
     for pattern in (".*.part", ".*.keras"):
         for path in folder.glob(pattern):
-            with suppress(OSError):  # a folder with such a name is left alone
+            with suppress(OSError):  # a folder whose name matches is left alone
                 path.unlink()
 
 

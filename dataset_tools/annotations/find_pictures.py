@@ -1,4 +1,4 @@
-"""Finds the pictures that annotations name, even if their paths have folders, URLs or prefixes of another machine."""
+"""Finds the pictures that annotations name, even by a URL or with the prefix or folders of another machine."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def walk(folder: Path, suffixes: set[str]) -> list[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = Path(at).relative_to(folder).as_posix()
         for name in names:
-            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):  # noqa: PTH122  a tenth of the time
+            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):  # noqa: PTH122  ten times as fast
                 found.append(name if inside == "." else f"{inside}/{name}")
     return sorted(found)
 

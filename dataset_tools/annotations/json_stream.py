@@ -16,8 +16,8 @@ NO_SEPARATOR = re.compile(r"[^ \t\r\n,:]")  # separators are skipped without che
 def elements(path: Path) -> Iterator[tuple[str, object]]:
     """Yields the elements of a JSON file as (key, value).
 
-    If the file is a list, yields each element with an empty key. If it is an object, yields each key with its value or,
-    if the value is a list, the key with each element of the list.
+    If the file is a list, yields each element with an empty key. If it is an object, yields each key with its
+    value; if the value is a list, yields the key with each of its elements.
 
     Raises:
         UserError: the file is not JSON, truncated or nested too deeply, or has an element too large for an annotation.
@@ -64,7 +64,7 @@ class _Window:
         while True:
             with suppress(json.JSONDecodeError):
                 found, end = self.decode(self.text, self.at)
-                if end < len(self.text):  # a number at the end of the window may continue after it
+                if end < len(self.text):  # a number at the end of the window may continue in the file
                     self.at = end
                     return found
             if len(self.text) - self.at > ELEMENT_MAX:

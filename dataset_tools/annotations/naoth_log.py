@@ -102,7 +102,7 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
             raise ValueError
         return pixels.reshape(height, width // 2, 4)
     except (*ODD, OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Refused("damaged camera image in the log, or not YUV422") from None
+        raise Refused("camera image in the log is damaged or not YUV422") from None
 
 
 def _inverted(data: bytes, size: int) -> np.ndarray:
@@ -161,7 +161,7 @@ def _candidate(parts: dict) -> Candidate:
         if not (0 < right - left <= SIDES_MAX and 0 < bottom - top <= SIDES_MAX and 0 < side <= SIDES_MAX):
             raise ValueError
     except ODD:
-        raise Refused("candidate in the log that is damaged, not square, or has an impossible box") from None
+        raise Refused("candidate in the log is damaged, is not square, or has an impossible box") from None
     if each > 1:
         pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels), "YCbCr").convert("RGB"))
     return Candidate(np.ascontiguousarray(pixels), (left, top, right, bottom))

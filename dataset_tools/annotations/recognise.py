@@ -106,7 +106,7 @@ def records(
 ) -> Items:
     """Yields all records of the sources, with their pictures and recordings.
 
-    A record also has its camera, if the name of the picture contains it. Every picture is read once, even if several
+    A record also gets a camera if the picture's name contains one. Every picture is read once, even if several
     sources or names lead to it.
 
     Args:

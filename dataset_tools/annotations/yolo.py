@@ -76,7 +76,7 @@ def _listed(value: object) -> Iterator[dict[str, str]]:
     waiting, seen = [value], set()
     while waiting:
         value = waiting.pop()
-        if id(value) in seen:  # an alias; following every alias again could take forever
+        if id(value) in seen:  # an alias of a value already seen; following every alias could take forever
             continue
         seen.add(id(value))
         pairs = dict(value if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
@@ -87,7 +87,7 @@ def _listed(value: object) -> Iterator[dict[str, str]]:
 
 
 def _stems(picture: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Yields the possible paths of a picture's labels: beside it or in `labels` instead of the last folder `images`."""
+    """Yields possible paths of a picture's labels: beside it, or with `labels` instead of the last folder `images`."""
     path = picture.with_suffix("")
     yield path
     before, found, after = f"/{path}".rpartition("/images/")

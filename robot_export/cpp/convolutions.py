@@ -35,7 +35,7 @@ def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, s
 def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
     """Generates the transform of 16 products back to a tile's four outputs, and the maximum of these outputs.
 
-    The result has no bias and no activation yet.
+    The code does not yet add the bias or apply the activation function.
     result: the name of the new constant; other names start with it. product: index 0..15 -> expression for one product.
     """
     n, lines = result, []

@@ -100,7 +100,7 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
 
 
 def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
-    """Computes in float the largest absolute activation of each layer except the last; X: training patches, uint8."""
+    """Computes the largest absolute activation of each layer except the last, in float; X: training patches, uint8."""
     x, largest = X * network.scale + np.array(network.offset), []
     for layer in network.convolutions:
         height, width = layer.weights.shape[:2]

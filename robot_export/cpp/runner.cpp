@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#if defined(PORTABLE)  // as a compiler that knows neither GNU extensions nor vectors; its own headers come before
+#if defined(PORTABLE)  // imitates a compiler without GNU extensions or vectors; its real headers must come first
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -31,7 +31,7 @@ static double block(const std::vector<std::uint8_t>& pixels, std::size_t size, s
     sum += first;
   }
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - started;
-  if (sum < -1e30f) std::fputs("never\n", stderr);  // otherwise the compiler removes the work
+  if (sum < -1e30f) std::fputs("never\n", stderr);  // without this, the compiler would remove the calls
   return took.count() / static_cast<double>(calls);
 }
 
@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
   std::vector<MODEL::Answer> answers(count);
   std::vector<const std::uint8_t*> many(count);
   for (std::size_t i = 0; i < count; ++i) {
-    // Copies of exactly the patch's size: sanitisers then notice a read beyond them. The end of the last pixel is left out.
+    // Copies of exactly the patch's size, so that sanitisers notice a read beyond it; no gap follows the last pixel.
     const std::vector<std::uint8_t> patch(&pixels[i * size], &pixels[i * size] + size);
     const std::vector<float> floats(patch.begin(), patch.end());
     const int pixel = channels + 4;

@@ -206,6 +206,6 @@ def test_the_model(run, times, tmp_path):
     assert bulk(path, times, lambda: safe_keras_file.load(find_model(path)), of_a_member) > times // 4
 
 
-def test_a_name_that_is_too_long_is_one_line():
+def test_a_name_that_is_too_long_gives_a_one_line_error():
     with pytest.raises(UserError, match=r"--init takes an existing \.keras file"):
         Options(init=Path("9" * 5000))

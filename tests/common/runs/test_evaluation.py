@@ -14,7 +14,7 @@ from detector_cnn_ball_radius_center.report import report as report_circles
 from ...tiny import classification_file, detection_file
 
 
-def test_the_class_of_size_and_what_is_unknown():
+def test_size_classes_of_known_and_unknown_sides():
     side = np.array([15.9, 16, 31, 32, 64, np.nan], np.float32)
     assert size_class(side).tolist() == [
         "far, side below 16 px",

@@ -33,7 +33,7 @@ def folder(tmp_path):
     return inside
 
 
-def test_names_stay_text_and_only_own_pictures_are_inside(folder):
+def test_names_stay_plain_text_and_only_pictures_of_the_folder_are_embedded(folder):
     page.write_page(folder / "report.html", HOSTILE)
     text = (folder / "report.html").read_text()
     tags = re.findall(r"<(\w+)", text)
@@ -45,7 +45,7 @@ def test_names_stay_text_and_only_own_pictures_are_inside(folder):
     assert text.count("(no such picture)") == 4
 
 
-def test_a_picture_too_many_is_named(folder, monkeypatch):
+def test_a_picture_that_makes_the_page_too_large_is_only_named(folder, monkeypatch):
     monkeypatch.setattr(page, "LIMIT", 100)
     page.write_page(folder / "report.html", HOSTILE)
     assert "here: here.png, beside this page" in (folder / "report.html").read_text()

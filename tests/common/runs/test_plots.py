@@ -105,7 +105,7 @@ def test_the_curves_fill_their_picture(tmp_path, monkeypatch, count):
     assert sum(map(len, places)) == grid.nrows * grid.ncols
 
 
-def test_a_limit_is_a_percentage_for_people(tmp_path, monkeypatch):
+def test_a_limit_is_shown_as_a_percentage(tmp_path, monkeypatch):
     assert [plots.percent(rate) for rate in (0.001, 0.01, 0.29, 1)] == ["0.1 %", "1 %", "29 %", "100 %"]
     with plots.figure(tmp_path / "f.png") as drawing:
         axes = drawing.subplots()

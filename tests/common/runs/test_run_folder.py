@@ -1,4 +1,4 @@
-"""A resumed run has the same data and rows of metrics.csv as before; otherwise an error is raised."""
+"""A resumed run must have the same data as before, or it fails; a repeated epoch has one row in metrics.csv."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ def test_a_run_on_the_synthetic_fallback_keeps_it_when_the_archive_is_back(tmp_p
     assert splits.name == "synthetic"
 
 
-def test_a_run_without_a_test_file_resumes_when_there_is_one(tmp_path):
+def test_a_run_without_a_test_file_can_resume_once_the_file_exists(tmp_path):
     cache(tmp_path, "train", "validation")
     folder = begin(tmp_path)
     cache(tmp_path, "train", "validation", "test")
@@ -77,7 +77,7 @@ class Untracked:
         pass
 
 
-def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path):
+def test_a_repeated_first_epoch_has_only_one_row(tmp_path):
     """If a run is killed or the disk fills up between the first row and its checkpoint, the epoch is repeated."""
     RunFolder(tmp_path, Untracked(), None, {}).epoch(0, {"loss": 1.0})
     resumed = RunFolder(tmp_path, Untracked(), None, {})

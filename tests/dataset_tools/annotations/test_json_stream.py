@@ -11,7 +11,7 @@ from dataset_tools.annotations import json_stream
 @pytest.mark.parametrize(
     "text", ["", "[", '{"images": [', '{"images": [{"id": 1}, ', "nonsense", "[" * 100_000, "[1", '{"a": 1']
 )
-def test_truncated_or_invalid_json_gets_one_line(text, tmp_path):
+def test_truncated_or_invalid_json_gives_a_one_line_error(text, tmp_path):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(UserError, match="not a readable JSON file"):
         list(json_stream.elements(tmp_path / "a.json"))

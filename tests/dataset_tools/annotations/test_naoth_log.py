@@ -136,7 +136,7 @@ def test_a_truncated_log_is_used_up_to_its_end(size, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"hello", bytes(500), b"\x01\x00\x00\x00" + b"A" * 500, b"\x01\x00\x00\x00\n\x00" + bytes(9)]
 )
-def test_a_file_that_is_not_a_log_gets_one_line(content, tmp_path):
+def test_a_file_that_is_not_a_log_gives_a_one_line_error(content, tmp_path):
     (tmp_path / "a.log").write_bytes(content)
     with pytest.raises(UserError, match="not a NaoTH log"):
         list(naoth_log.places(tmp_path / "a.log"))
@@ -173,7 +173,7 @@ def test_the_robots_candidates_are_upright_and_without_a_label(tmp_path):
     patches = message(f1=candidate(gray, (-3, 5, 45, 53), 0)) + message(f1=candidate(yuvc, (100, 80, 140, 120), 2))
     patches += message(f1=candidate(gray[:, :5], (1, 1, 9, 9), 0))
     (tmp_path / "a.log").write_bytes(entry(3, "BallCandidatesTop", patches) + entry(4, "BallCandidates", patches))
-    # The log is found in its folder. A link to the log does not add its candidates again.
+    # Only the folder is passed: the log in it is found, and a link to the log does not add its candidates again.
     (tmp_path / "link.log").symlink_to(tmp_path / "a.log")
     assert run(tmp_path, "--format", "naoth-candidates", "--output", tmp_path / "out") == 0
     assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("*/*")} == {
@@ -190,13 +190,13 @@ def test_the_robots_candidates_are_upright_and_without_a_label(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["naoth-candidates", "naoth-log", "coco", "label-studio", "torso"])
-def test_a_folder_without_a_file_of_the_given_format_gets_one_line(kind, tmp_path):
+def test_a_folder_without_a_file_of_the_given_format_gives_a_one_line_error(kind, tmp_path):
     boxes = ("--annotations", scenes.coco(tmp_path.parent, {"a.png": BALL})) if kind == "naoth-log" else ()
     with pytest.raises(UserError, match=r"^\S+: .*Received: .*\. [A-Z][^\n]*\.$"):
         run(tmp_path, "--format", kind, "--output", tmp_path / "out", *boxes)
 
 
-def test_a_group_in_the_place_of_a_number_is_passed_over():
+def test_a_group_instead_of_a_number_is_ignored():
     low, high = scenes.message(f1=1, f2=1), scenes.message(f1=9, f2=9)
     group = bytes([3 << 3 | 3, 3 << 3 | 4])  # the bytes that start and end a protobuf group
     (found,) = naoth_log.candidates(scenes.message(f1=scenes.message(f1=low, f2=high, f5=bytes(64)) + group))

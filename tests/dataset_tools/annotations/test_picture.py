@@ -49,7 +49,7 @@ def test_exif_rotates_the_picture_unless_the_boxes_fit_the_unrotated_one(tmp_pat
     assert picture.decode(data, record._replace(size=(320, 240))).size == (320, 240)
 
 
-def test_pictures_of_another_size_or_shape_than_annotated():
+def test_a_picture_may_differ_from_its_annotation_in_size_but_not_in_shape():
     record = Record("a", (), True, size=(640, 480))
     assert picture.scale(record, 320, 240) == (0.5, 0.5)
     with pytest.raises(Refused, match="aspect ratio"):

@@ -28,7 +28,7 @@ def failing(error):
 
 
 @pytest.mark.parametrize("certified", [True, False])
-def test_good_boxes_keep_their_order_and_the_certificate(certified):
+def test_valid_boxes_keep_their_order_and_do_not_change_certified(certified):
     boxes = [BOX._replace(left=number) for number in range(5)]
     record, skipped = read([lambda box=box: box for box in boxes], certified)
     assert record == Record("a.png", tuple(boxes), certified)
@@ -44,13 +44,13 @@ def test_good_boxes_keep_their_order_and_the_certificate(certified):
         lambda: BOX._replace(left=None),
     ],
 )
-def test_a_value_that_is_missing_or_odd_is_skipped_but_may_be_a_ball(wrong):
+def test_a_box_with_a_missing_or_odd_value_is_skipped_but_may_be_a_ball(wrong):
     record, skipped = read([lambda: BOX, wrong, lambda: BOX])
     assert record == Record("a.png", (BOX, BOX), False)
     assert skipped == ["box with a value that is missing or not a number"]
 
 
-def test_a_reason_of_the_reader_is_kept_and_an_interrupt_is_not_a_reason():
+def test_a_reason_from_the_reader_is_kept_and_an_interrupt_is_not_caught():
     assert read([failing(Refused("a polygon"))])[1] == ["a polygon"]
     with pytest.raises(KeyboardInterrupt):
         read([failing(KeyboardInterrupt())])
@@ -81,5 +81,5 @@ def test_the_box_around_points_is_the_smallest_that_holds_them(points):
         ([], {}, None),
     ],
 )
-def test_a_size_that_is_not_one_is_unknown(width, height, size):
+def test_an_invalid_size_counts_as_unknown(width, height, size):
     assert size_of(width, height) == size

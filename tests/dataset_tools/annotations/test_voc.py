@@ -7,7 +7,7 @@ from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.annotations.reading import BALL, read
 
 
-def test_voc_pictures_without_xml_and_odd_xml(folder):
+def test_voc_pictures_without_xml_or_with_odd_xml(folder):
     scenes.voc(folder, {"a.png": BALL})
     (folder / "c.xml").write_text("<annotation><filename>c.png</filename></annotation>")
     (folder / "d.xml").write_text("<annotation>")
@@ -30,7 +30,7 @@ def test_a_picture_with_a_damaged_xml_is_reported_once(folder):
 
 
 @pytest.mark.parametrize(("named", "other"), [("a.jpg", "a.png"), ("a.png", "a.jpg")])
-def test_of_two_pictures_with_the_name_of_an_xml_the_one_that_it_names_is_read(named, other, folder):
+def test_an_xml_decides_which_of_two_pictures_with_its_name_is_read(named, other, folder):
     Image.open(folder / "a.png").save(folder / "a.jpg")
     scenes.voc(folder, {named: BALL, "b.png": BALL})
     xml = folder / "a.xml"

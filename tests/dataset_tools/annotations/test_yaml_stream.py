@@ -19,7 +19,7 @@ def test_yaml_bombs_take_little_memory(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "{a: " * 5000, "- 1", "a: [1", "\x00", "&a [*a"])
-def test_invalid_yaml_gets_one_line(text, tmp_path):
+def test_invalid_yaml_gives_a_one_line_error(text, tmp_path):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(UserError, match="not a readable YAML file"):
         list(yaml_stream.entries(tmp_path / "a.yaml"))

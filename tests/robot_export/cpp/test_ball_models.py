@@ -163,7 +163,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-def test_the_code_of_the_page(robot, tmp_path):
+def test_the_code_in_the_documentation_works(robot, tmp_path):
     code = tmp_path / "ball_detection.cpp"
     code.write_text("\n".join(blocks("cpp")) + MAIN)
     program = compiled(robot[0], code, tmp_path / "program")
@@ -174,7 +174,7 @@ def test_the_code_of_the_page(robot, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="no cmake on this machine")
-def test_the_cmake_of_the_page(robot, tmp_path):
+def test_the_cmake_lines_in_the_documentation_work(robot, tmp_path):
     (lines,) = blocks("cmake")
     shutil.copytree(robot[0], tmp_path / "models")
     (tmp_path / "ball_detection.cpp").write_text("\n".join(blocks("cpp")) + MAIN)

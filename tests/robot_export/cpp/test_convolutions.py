@@ -35,7 +35,7 @@ int main() {{
 
 
 @needs_compiler
-def test_a_tile_is_the_largest_of_four_outputs_of_a_convolution(tmp_path):
+def test_a_tile_gives_the_largest_of_four_outputs_of_a_convolution(tmp_path):
     rng = np.random.default_rng(0)
     pixels, kernels = rng.normal(0, 1, (200, 4, 4)), rng.normal(0, 1, (3, 3, 1, 200))
     factors = tile_factors(kernels)[:, 0].T
@@ -53,7 +53,7 @@ def test_a_tile_is_the_largest_of_four_outputs_of_a_convolution(tmp_path):
 
 @needs_compiler
 @pytest.mark.parametrize("flags", [("-O1", "-march=native"), ("-O1", "-march=silvermont"), ("-O1",)], ids=str)
-def test_a_row_of_factors_that_is_computed_gives_the_same(tmp_path, flags):
+def test_computing_a_row_of_factors_gives_the_same_outputs(tmp_path, flags):
     """The last convolution has few tiles and many weights, so its third row of factors is computed, not stored."""
     network = fold(random_model(5, filters=(4, 20, 21, 4), dense=4))
     stages = plan(network, 4)[:3]

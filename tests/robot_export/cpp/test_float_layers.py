@@ -26,7 +26,7 @@ def member(request):
     ids=str,
     indirect=["member"],
 )
-def test_every_function_gives_the_same_as_keras(tmp_path, member, build):
+def test_every_function_gives_the_same_outputs_as_keras(tmp_path, member, build):
     build.require()
     network, X, answers = member
     program = Program(write_float(tmp_path, network, X[:8], threshold=0.5), tmp_path, build.compiler, build.flags)

@@ -49,7 +49,7 @@ def test_it_can_replace_the_float_header(tmp_path):
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("target", ["silvermont", "x86-64-v3", "native", "x86-64"])
-def test_no_warning_but_that_of_a_slow_build(tmp_path, compiler, target):
+def test_the_only_warning_is_about_a_slow_build(tmp_path, compiler, target):
     Build(compiler, ()).require()
     network = fold(random_model(7, **MODELS["detector"]))
     path, _ = write_int16(tmp_path, network, patches(1, 20, network.input_shape))
@@ -65,7 +65,7 @@ def test_no_warning_but_that_of_a_slow_build(tmp_path, compiler, target):
 
 
 @needs_compiler
-def test_a_change_in_the_arithmetic_fails_the_self_test(tmp_path):
+def test_a_change_in_the_arithmetic_makes_the_self_test_fail(tmp_path):
     network = fold(random_model(1))
     path, _ = write_int16(tmp_path, network, patches(1, 20, network.input_shape))
     path.write_text(path.read_text().replace("r10 + r20", "r10 - r20"))

@@ -17,7 +17,7 @@ from .headers import MODELS, quantised
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_ranges_are_those_of_the_activations_in_keras(name):
-    """The activations of a layer are the inputs of the next layer, which may be the layer that flattens them."""
+    """The activations of a layer are the inputs of the next layer, which is `flatten` after conv4."""
     model = random_model(7, **MODELS[name])
     X = patches(1, 40, model.input_shape[1:])
     inputs = [model.get_layer(layer).input for layer in ("conv2", "conv3", "conv4", "flatten", model.layers[-1].name)]
@@ -39,7 +39,7 @@ def test_activations_up_to_a_quarter_above_the_range_are_not_clamped():
     assert all(clamped(1.4))
 
 
-def test_pixels_keep_room_for_a_brightness():
+def test_the_range_of_pixels_leaves_room_for_brightness():
     network = fold(random_model(7, channels=2))
     whole = quantised(network, patches(1, 30, network.input_shape))
     means = -255 * np.array(network.offset)
@@ -70,7 +70,7 @@ def test_a_bias_contains_the_half_that_rounds_the_shift_to_nearest():
 
 @pytest.mark.parametrize("kernel", ["trained", "corner", "equal"])
 def test_ranges_that_are_too_small_for_the_weights_are_widened(kernel):
-    """All values fit into their integers, whether a single factor or the sum of all factors would overflow first."""
+    """All values fit into their integers, whether a single factor or the sum of all factors limits the range."""
     network = fold(random_model(7, channels=2))
     first, *others = network.convolutions
     if kernel != "trained":

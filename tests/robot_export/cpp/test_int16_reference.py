@@ -23,7 +23,7 @@ def test_the_outputs_are_close_to_those_in_float(name):
     assert difference.max() < 2e-3 * np.ptp(wanted)
 
 
-def test_many_patches_give_the_same_as_single_ones():
+def test_many_patches_at_once_give_the_same_result_as_in_parts():
     network = fold(random_model(7))
     X = patches(1, 300, network.input_shape)  # more patches than the reference computes at once
     whole = quantised(network, X[:30])
@@ -47,7 +47,7 @@ def test_floats_are_rounded_to_a_thirty_second_of_a_grey_level_and_clamped():
     np.testing.assert_array_equal(outputs(np.full_like(X, 1e30)), outputs(np.full_like(X, 400)))
 
 
-def test_a_brightness_shifts_y_and_leaves_colour_alone():
+def test_brightness_shifts_y_and_leaves_colour_alone():
     whole = quantised(fold(random_model(7, channels=2)), patches(1, 30, (16, 16, 2)))
     X = patches(2, 30, (16, 16, 2)) // 2
     brighter = X + np.array([51, 0], np.uint8)

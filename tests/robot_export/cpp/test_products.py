@@ -56,7 +56,7 @@ def test_no_chunk_needs_more_registers_than_there_are(width):
 
 
 @pytest.mark.parametrize(("side", "block"), [(32, 16), (16, 8), (8, 4), (4, 4)])
-def test_a_row_of_tiles_is_computed_together_or_all_if_there_are_few(side, block):
+def test_the_tiles_of_a_row_are_computed_together_or_all_tiles_if_there_are_few(side, block):
     assert Stage(1, side, 4, 4, 0.1, 4).block == block
 
 
