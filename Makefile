@@ -89,7 +89,7 @@ lock: setup  ## update the lock files; all of them use versions that satisfy all
 		for lock in requirements.lock requirements-dev.lock; do \
 			MACOSX_DEPLOYMENT_TARGET=14.0 $(RUN)/uv pip install --quiet --dry-run --python-platform $$platform \
 				--python-version $$python --target $(VENV)/nowhere --only-binary :all: --require-hashes -r $$lock && \
-			echo "$$lock has a wheel of everything for $$platform, Python $$python" || exit 2; \
+			echo "every package in $$lock has a wheel for $$platform, Python $$python" || exit 2; \
 		done; done; done
 
 clean:  ## remove the environment and caches; data and runs stay

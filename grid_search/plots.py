@@ -16,7 +16,7 @@ CELL = 14  # maximum number of characters of a value in this list
 TITLES = {
     "parameters": "parameters",
     "multiply_accumulates": "multiply-accumulates per patch",
-    "latency_us": "latency, microseconds per patch on the CPU that trained",
+    "latency_us": "latency, microseconds per patch on the CPU of the training machine",
 }
 HOLLOW = {"facecolor": "none", "edgecolor": NO_BALL}
 

@@ -113,7 +113,7 @@ def tell_plan(plan: Plan, runs: list[Progress], need: capacity.Needs, options: G
     """Prints how many runs there are, how many of them run at the same time, and on which nodes.
 
     Returns:
-        The number of runs at the same time.
+        The number of runs that train at the same time.
 
     Raises:
         UserError: not even one run fits.

@@ -60,7 +60,7 @@ def _compare(plan: Plan, settings: list[dict]) -> str:
         for row in whole:
             row |= {"low": row["quality"] - reach, "high": row["quality"] + reach}
     if len(table) < 2 or table.shape[1] < 2:
-        return "Too few settings have finished with all of their seeds to tell differences from chance."
+        return "Too few settings have finished all of their seeds, so differences cannot be told from chance yet."
     real, best = smallest_real_difference(table), plan.best(row["quality"] for row in whole)
     for row in whole:
         row["tied"] = abs(row["quality"] - best) <= real

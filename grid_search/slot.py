@@ -36,7 +36,7 @@ class Setup:
     """The settings that all slots and runs of a grid share.
 
     jobs: how many runs train at the same time. home: the driver's node. worker: the socket of that node's fork server.
-    defaults: options for which each other node uses its own default. environment: environment variables for every run.
+    defaults: options for which every other node uses its own default. environment: environment variables for every run.
     digests: the data that every node must have, as (options, digest per split).
     """
 
@@ -153,7 +153,7 @@ class Slot:
         return options
 
     def _connect(self) -> tuple:
-        """Returns a connection to a new fork of the fork server, a file to read its replies, and its process group.
+        """Returns a connection to a new fork of the fork server, a file with its replies, and its process group.
 
         Starts the fork server if there is none, or if it died before it replied.
         """

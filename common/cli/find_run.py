@@ -36,7 +36,7 @@ def run_or_file(text: str) -> Path:
 
 def _find(run: str, output_dir: Path) -> Path | None:
     for folder in (Path(run), output_dir / run):
-        if os.path.isfile(folder / "config.json"):  # noqa: PTH113 - False for a name that is too long, too
+        if os.path.isfile(folder / "config.json"):  # noqa: PTH113 - also False for a name that is too long
             return folder.resolve()
     named = []
     for path in sorted(output_dir.glob("*/config.json")):

@@ -94,13 +94,13 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
     """
     seen: dict[tuple[int, int], Path] = {}
     for path in paths:
-        given, exists = f"{option} {path}".strip(), os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
+        given, exists = f"{option} {path}".strip(), os.path.exists(path)  # noqa: PTH110 - also False for a name that is too long
         if not exists or not (path.is_file() or (folders and path.is_dir())):  # reading a pipe would block
             what = "This is not a plain file" if exists else "There is no such file"
             raise UserError(f"{what}{' or folder' * folders}. Received: {given}. Check the path.")
         facts = path.stat()
         if not (folders or facts.st_size):
-            raise UserError(f"This file is empty. Received: {given}. Fetch or make it again.")
+            raise UserError(f"This file is empty. Received: {given}. Fetch or create it again.")
         place = facts.st_dev, facts.st_ino
         if place in seen:
             raise UserError(f"A file or folder is given twice. Received: {seen[place]} and {path}. Give it once.")
@@ -182,13 +182,13 @@ def make_temporary_folder() -> None:
     """
     with suppress(OSError):
         if folder := os.environ.get("TMPDIR"):
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - pathlib costs every start some milliseconds
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - pathlib makes every start some milliseconds slower
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
         where = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
         raise UserError(
-            f"no folder for temporary files can be written. Received: {where}. Set TMPDIR to another folder; "
+            f"no folder for temporary files can be written to. Received: {where}. Set TMPDIR to another folder; "
             "in a container, mount a folder that its user can write to."
         ) from None
 

@@ -127,7 +127,7 @@ class TrainingOptions:
             )
         if self.robot and self.export != "all":
             raise UserError(f"--robot needs --export all. Received: --export {self.export}.")
-        if self.init is not None and not os.path.isfile(self.init):  # noqa: PTH113 - False for a name that is too long, too
+        if self.init is not None and not os.path.isfile(self.init):  # noqa: PTH113 - also False for a name that is too long
             raise UserError(f"--init takes an existing .keras file, such as RUN/model.keras. Received: {self.init}.")
 
     def _check_data(self):
@@ -138,7 +138,7 @@ class TrainingOptions:
         if not self.data_train:
             why = "--data-train is missing. Pass it, too, or use evaluate.py to score other files"
         elif self.dataset is not None:
-            why = f"--data-train and --dataset {self.dataset} exclude each other. Remove one"
+            why = f"--data-train and --dataset {self.dataset} cannot be combined. Remove one"
         elif self.stream and not self.data_val:
             why = "--stream needs a validation file. Pass one with --data-val, or train without --stream"
         else:

@@ -18,7 +18,7 @@ def find_model(path: Path) -> Path:
         UserError: the file does not exist, or is not a .keras file.
     """
     file = path / "model.keras" if os.path.isdir(path) else path  # noqa: PTH112 - as below
-    if not os.path.isfile(file):  # noqa: PTH113 - False for a name that is too long, too
+    if not os.path.isfile(file):  # noqa: PTH113 - also False for a name that is too long
         what = "is not a plain file" if os.path.exists(file) else "does not exist"  # noqa: PTH110 - as above
         raise UserError(f"the model {what}. Received: {file}. Give a .keras file, or a run by its folder or name.")
     with suppress(OSError), file.open("rb") as opened:

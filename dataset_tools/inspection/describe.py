@@ -63,7 +63,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
 
 def _with_next_step(path: Path, error: str) -> str:
     """Adds the next step to an error, such as the command that makes patch files from the path."""
-    is_there = os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
+    is_there = os.path.exists(path)  # noqa: PTH110 - also False for a name that is too long
     ending, is_other = path.suffix.lower(), "Not a patch file" in error
     if not is_other and (not is_there or ending in HDF5 or any(path.glob("*.h5"))):
         return error

@@ -48,7 +48,7 @@ def prediction_parser(description: str) -> Parser:
     """Returns a parser for `predict.py MODEL SOURCE...`, to which the project adds its own options."""
     parser = Parser(description=description)
     add = parser.add_argument
-    add("model", type=run_or_file, metavar="MODEL", help="a run (its folder or name), a .keras, .tflite or .onnx file")
+    add("model", type=run_or_file, metavar="MODEL", help="a run (folder or name), or a .keras, .tflite or .onnx file")
     text = "pictures, folders, zips, NaoTH logs, patch files (.h5)"
     add("sources", type=Path, nargs="+", metavar="SOURCE", help=text)
     text = "scores at or above this count as balls (default: the classifier's own threshold)"

@@ -104,7 +104,7 @@ def _rows(record: Record, plan: Plan) -> Found:
         X = file.columns["X"].read(start, start + count)
     if X.shape[1:] != (shape := (plan.size, plan.size, plan.channels)):
         found, taken = ("x".join(map(str, sides)) for sides in (X.shape[1:], shape))
-        raise UserError(f"{record.picture}: patches have another size. Received: {found}, not {taken}.")
+        raise UserError(f"{record.picture}: patches have the wrong size. Received: {found}, not {taken}.")
     return Found(record, np.tile([0, 0, *X.shape[2:0:-1]], (len(X), 1)), X, None)
 
 

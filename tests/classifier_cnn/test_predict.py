@@ -268,4 +268,4 @@ def test_a_damaged_model_json_is_left_out_if_a_threshold_is_given(tmp_path, mode
 def test_patches_of_another_size_are_refused(tmp_path, models, capsys):
     write_patches(tmp_path / "p.h5", np.zeros((4, 32, 32, 1), np.uint8), np.array([0, 1, 0, 1]))
     assert run(models / "classifier.keras", tmp_path / "p.h5", "--output-dir", tmp_path / "out") == 2
-    assert "patches have another size" in capsys.readouterr().err
+    assert "patches have the wrong size" in capsys.readouterr().err

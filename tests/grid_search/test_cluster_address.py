@@ -9,7 +9,7 @@ from grid_search import cluster_address
 
 
 @pytest.mark.parametrize("address", ["server", "server:", ":6379", "server:0", "server:x", "http://server:6379/x"])
-def test_what_is_not_an_address_is_refused(address):
+def test_a_value_that_is_not_an_address_is_refused(address):
     with pytest.raises(UserError, match="must be that of its head node, HOST:PORT"):
         cluster_address.head_node(address)
 

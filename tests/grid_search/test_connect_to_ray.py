@@ -101,7 +101,7 @@ def _kill_all(name):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
+def test_a_grid_completes_even_if_one_of_two_nodes_is_killed(tmp_path, namespaces):
     grid = Grid(
         tmp_path, "--seed", *map(str, range(6)), "--epochs", "40", "--delay", "0.5", "--address", f"{HEAD}:{PORT}"
     )
@@ -174,7 +174,7 @@ def _epochs(path: Path) -> int:
         return 0
 
 
-def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
+def test_sockets_get_a_short_path_even_if_the_temporary_folder_has_a_long_one(tmp_path, monkeypatch):
     """For example, macOS's temporary folder has a long path: /var/folders and 40 more characters."""
     long = tmp_path / ("x" * 60)
     long.mkdir()

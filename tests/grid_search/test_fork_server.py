@@ -83,7 +83,7 @@ def test_a_worker_that_was_killed_is_replaced_under_the_same_name(worker):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can switch to another user")
-def test_another_user_gets_nothing(worker):
+def test_another_user_cannot_connect(worker):
     assert first_line(worker[1])
     program = (
         "import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"

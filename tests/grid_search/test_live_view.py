@@ -65,7 +65,7 @@ def test_events_say_what_a_run_starts_from_and_how_it_ended(view, runs, capsys):
     assert said[4].endswith(": bad input: error: no")
 
 
-def test_a_log_file_gets_no_control_characters_and_few_lines(view, runs, capsys):
+def test_a_log_file_gets_few_lines_and_no_control_characters(view, runs, capsys):
     for _ in range(100):
         view.update(runs)
     view.close(runs)

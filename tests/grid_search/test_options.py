@@ -17,7 +17,7 @@ def plan(*more: str):
     return make_plan(parse_args([*GRID, *more]))
 
 
-def test_arrays_become_every_combination_once():
+def test_every_combination_of_the_arrays_occurs_once():
     options = parse_args([*GRID, "--jobs", "3", "--epochs", "5", "--", "--dataset", "synthetic"])
     assert (options.jobs, options.rest) == (3, ("--dataset", "synthetic"))
     found = [parse_training(arguments(one, options.rest)) for one in combinations(options)]
@@ -34,7 +34,7 @@ def test_an_option_given_again_replaces_an_array():
     ]
 
 
-def test_only_several_numbers_are_split():
+def test_only_values_of_several_numbers_are_split():
     assert arguments({"data-train": "my games/a b.h5", "filters": "4 4 8 8"}) == [
         "--data-train", "my games/a b.h5", "--filters", "4", "4", "8", "8",
     ]  # fmt: skip
@@ -64,7 +64,7 @@ def test_only_several_numbers_are_split():
         (["--report", "--seeds", "3"], "takes only --output-dir. Received: seeds"),
     ],
 )
-def test_bad_input_is_one_line(argv, words):
+def test_bad_input_gives_one_line(argv, words):
     with pytest.raises(UserError, match=words):
         make_plan(parse_args(argv))
 

@@ -30,7 +30,7 @@ def test_the_same_grid_has_the_same_name_wherever_it_is_started(tmp_path):
         (["--output-dir="], "argument --output-dir: takes a path. Received: an empty one"),
     ],
 )
-def test_a_report_of_a_folder_whose_name_is_missing_is_refused(words, message, capsys):
+def test_report_is_refused_if_output_dir_has_no_value(words, message, capsys):
     with pytest.raises(SystemExit) as ended:
         latest_grid(parse_args(["--report", *words]))
     assert ended.value.code == 2

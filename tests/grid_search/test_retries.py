@@ -26,7 +26,7 @@ def test_a_failure_is_tried_again_unless_the_input_is_bad(tmp_path, status, trie
     assert (run.status, run.reason) == (expected, f"{cause}: error: what was wrong")
 
 
-def test_a_lost_slot_is_not_a_try_but_three_are_a_failure():
+def test_losing_a_slot_does_not_count_as_a_try_but_losing_three_fails_the_run():
     run = Progress(Run(0, {}, "run", {}), "running", tries=1)
     for expected in ("waiting", "waiting", "failed"):
         retries.after_loss(run, "its node is gone")

@@ -21,7 +21,7 @@ from .grids import HERE, Grid, descendants, half_done, processes, wait_until
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="runs are forked")
 
 
-def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
+def test_a_grid_runs_to_the_end_and_its_report_can_be_written_again(tmp_path, capsys):
     """A run that fails is tried twice if the cause may be temporary; if not, it is tried once.
 
     The test runs as on macOS, where there is no /proc and every Unix socket is a file.
@@ -56,7 +56,7 @@ def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
     assert len(grid.rows()) == 3
 
 
-def test_a_store_that_cannot_be_opened_is_told_before_the_data_is_read(tmp_path):
+def test_a_store_that_cannot_be_opened_is_reported_before_the_data_is_read(tmp_path):
     store = ("--tracking", f"sqlite:///{tmp_path}/nowhere/x.db")
     arrays = ("classifier_cnn.train", "--dense", "8", "16", "--output-dir", str(tmp_path / "runs"))
     with pytest.raises(UserError, match="The local store cannot be used"):
@@ -156,7 +156,7 @@ def test_a_grid_cannot_be_started_twice(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
+def test_the_process_that_sends_the_runs_is_restarted_while_the_grid_runs(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "--epochs", "5000", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: any(sent(path) for path in grid.run_folders()), driver)
@@ -197,7 +197,7 @@ def test_without_a_server_nothing_is_lost(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_grid_that_is_stopped_before_its_runs_resume_says_what_they_lack(tmp_path):
+def test_a_grid_that_is_stopped_before_its_runs_resume_says_whether_anything_is_unsent(tmp_path):
     server = MlflowServer(tmp_path / "server")
     server.kill()
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "5000", "--delay", "0.5")

@@ -29,7 +29,7 @@ def test_a_run_on_this_node_trains_offline_in_its_own_folder(folder, tmp_path):
     assert "on here: dense 8" in (tmp_path / "007.log").read_text()
 
 
-def test_a_run_on_another_node_takes_its_files_along(folder, tmp_path):
+def test_a_run_that_resumes_on_another_node_gets_its_files(folder, tmp_path):
     options, _, files = Progress(RUN, folder=folder).begin("far", True, tmp_path / "007.log")
     assert files == (("config.json", 0, b"{}"),)
     assert not options["offline"]  # the other node may have to download the data

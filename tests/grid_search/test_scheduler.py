@@ -1,4 +1,4 @@
-"""Checks on real Ray clusters that runs that fail, are killed or fall behind do not affect others."""
+"""Checks on real Ray clusters that a run that fails, is killed or falls behind does not affect the others."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_the_driver_is_killed_in_the_middle_of_64_runs(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["training", "parent", "slot"])
-def test_a_killed_process_costs_nothing(tmp_path, victim):
+def test_a_grid_completes_even_if_a_process_is_killed(tmp_path, victim):
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)
@@ -55,7 +55,7 @@ def test_a_killed_process_costs_nothing(tmp_path, victim):
     [("raylet/raylet", 20), ("gcs/gcs_server", 200), ("", 20)],
     ids=["raylet", "gcs", "all of it"],
 )
-def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
+def test_ray_is_killed_while_the_grid_runs(tmp_path, victim, epochs):
     """One case kills the whole process tree, as a reboot does. The same command resumes the grid.
 
     Without the head process, Ray and the runs continue for a minute, long enough for 120 epochs.
@@ -87,7 +87,7 @@ def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_full_disk_under_one_run(tmp_path):
+def test_the_disk_of_one_run_is_full(tmp_path):
     """A run on a full file system is reported, and the other runs finish.
 
     When there is space again, the same command finishes the reported run.

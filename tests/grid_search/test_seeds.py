@@ -56,7 +56,7 @@ def test_settings_are_ranked_by_their_mean_and_ties_are_marked(tmp_path):
     assert len((plan.folder / "grid.csv").read_text().splitlines()) == 7  # every run
 
 
-def test_a_setting_that_lacks_a_seed_comes_after_those_that_do_not(tmp_path):
+def test_a_setting_with_an_unfinished_seed_comes_last(tmp_path):
     plan = grid(tmp_path, LOSSES)
     write_report(plan, ended(plan, run_1="pruned"))
     ranking = (plan.folder / "ranking.txt").read_text().splitlines()
@@ -64,12 +64,12 @@ def test_a_setting_that_lacks_a_seed_comes_after_those_that_do_not(tmp_path):
     assert "1 of 2" in ranking[3]
 
 
-def test_one_seed_tells_nothing(tmp_path):
+def test_the_report_says_that_there_is_only_one_seed(tmp_path):
     plan = grid(tmp_path, {key: loss for key, loss in LOSSES.items() if key[1] == "0"})
     assert "with one seed" in write_report(plan)
 
 
-def test_equal_settings_differ_by_chance_in_five_percent_of_grids(monkeypatch):
+def test_equally_good_settings_are_told_apart_in_five_percent_of_grids(monkeypatch):
     slow = SimpleNamespace(ppf=cache(seeds.studentized_range.ppf))
     monkeypatch.setattr(seeds, "studentized_range", slow)
     random, wrong = np.random.default_rng(0), 0

@@ -27,7 +27,7 @@ def test_a_run_is_found_by_folder_and_by_the_name_of_its_folder(runs):
     assert find_run(str(first), runs / "elsewhere") == find_run(first.name, runs) == first
 
 
-def test_the_newest_run_of_a_name_is_found(runs, capsys):
+def test_the_newest_run_with_a_name_is_found(runs, capsys):
     assert find_run("mine", runs).name == "20260101-000002_mine"
     assert "the newest of 2 runs with that name" in capsys.readouterr().err
 
@@ -48,7 +48,7 @@ def test_a_missing_run_is_reported_in_one_line(runs, name):
     ],
     ids=["evaluate", "export", "compare", "predict"],
 )
-def test_a_model_is_named_by_its_run_in_every_command(of_the_detector, read, monkeypatch):
+def test_every_command_accepts_the_name_of_a_run_as_its_model(of_the_detector, read, monkeypatch):
     assert read("circles") == read(of_the_detector.name) == of_the_detector
     assert read("nobody.keras") == Path("nobody.keras")
     monkeypatch.chdir(of_the_detector.parent)

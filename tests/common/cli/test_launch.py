@@ -56,7 +56,7 @@ def newcomer(request, tmp_path):
 needs_venv = pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="the environment is somewhere else")
 
 
-def test_documents_name_programs():
+def test_programs_are_found_in_the_documents():
     assert len(documented()) > 15
 
 

@@ -28,7 +28,7 @@ def parsed(*words, without=()):
     return vars(parser.parse_args(words)), parser.format_help()
 
 
-def test_the_fields_are_the_command_line():
+def test_the_fields_define_the_command_line():
     given, text = parsed(
         "--sizes", "3", "4", "--most", "5", "--rate", "2", "--no-quick", "--way", "down", "--place", "x"
     )
@@ -38,7 +38,7 @@ def test_the_fields_are_the_command_line():
     assert parsed()[0] == {}  # the parser has no defaults
 
 
-def test_options_can_be_left_out_and_a_group_with_them():
+def test_options_can_be_left_out_and_empty_groups_have_no_title():
     text = parsed(without=("way", "place", "most"))[1]
     assert "--most" not in text
     assert "places:" not in text
@@ -51,19 +51,19 @@ def test_options_can_be_left_out_and_a_group_with_them():
         ({"way": "left"}, "--way must be one of up, down. Received: left."),
     ],
 )
-def test_limits(values, message):
+def test_values_outside_their_limits_are_refused(values, message):
     check_limits(Options())
     with pytest.raises(UserError, match=re.escape(message)):
         check_limits(Options(**values))
 
 
-def test_json_gives_the_same_options_back(tmp_path):
+def test_options_are_unchanged_after_a_round_trip_through_json(tmp_path):
     options = Options(sizes=(3,), most=4, place=tmp_path)
     assert from_json(Options, as_json(options)) == options
     assert from_json(Options, as_json(options), rate=0.25).rate == 0.25
 
 
 @pytest.mark.parametrize("saved", [{"most": "4"}, {"sizes": [1.5]}, {"place": "a\0b"}, {"quick": 1}, {"other": 1}])
-def test_edited_json_is_one_line(saved):
+def test_edited_json_is_refused(saved):
     with pytest.raises(UserError, match=r"Received: "):
         from_json(Options, saved)

@@ -43,7 +43,7 @@ def test_long_texts_are_cut():
     assert printable("x" * 1000, 10) == "xxxxxxxxxx... (1000 characters)"
 
 
-def test_errors_are_printed_that_way(capsys):
+def test_errors_are_printed_in_one_line_without_control_characters(capsys):
     def main():
         raise UserError("no \x1b]0;title\x07 like\n this")
 

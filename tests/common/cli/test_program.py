@@ -59,7 +59,7 @@ def test_the_folder_of_tmpdir_is_made(tmp_path):
     assert (out.strip(), err, process.returncode) == (str(tmp_path / "a" / "b"), "", 0)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="/dev is of Unix")
+@pytest.mark.skipif(os.name != "posix", reason="/dev exists only on Unix")
 def test_a_tmpdir_that_cannot_be_made_does_not_matter_if_another_can_be_used():
     process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": "/dev/null/x"})
     out, err = process.communicate(timeout=30)
@@ -70,7 +70,7 @@ def test_a_tmpdir_that_cannot_be_made_does_not_matter_if_another_can_be_used():
     ("body", "status", "said"),
     [("pass", 0, ""), ("return 1", 1, ""), ("raise UserError('one\\n  line')", 2, "error: one line\n")],
 )
-def test_status_and_line(body, status, said):
+def test_exit_status_and_error_line(body, status, said):
     process = script(body)
     assert process.communicate(timeout=30) == ("", said)
     assert process.returncode == status
@@ -90,7 +90,7 @@ def test_a_closed_pipe_ends_a_program_without_a_message(body):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists only on Linux")
 @pytest.mark.parametrize("body", ["open('/dev/full', 'w', buffering=1).write('x\\n')", "print('x')"])
-def test_a_full_disk_ends_in_one_line(body):
+def test_a_full_disk_gives_one_line(body):
     with Path("/dev/full").open("w") as full:
         process = script(body, stdout=full)
     _, err = process.communicate(timeout=30)
@@ -167,7 +167,7 @@ def test_a_word_instead_of_a_number_gets_a_message_without_python_types(kind, gi
 def test_an_empty_file_is_called_empty(tmp_path):
     (tmp_path / "a.h5").touch()
     check_files([tmp_path / "a.h5"], folders=True)
-    with pytest.raises(UserError, match=r"^This file is empty\. Received: --x .*a\.h5\. Fetch or make it again\.$"):
+    with pytest.raises(UserError, match=r"^This file is empty\. Received: --x .*a\.h5\. Fetch or create it again\.$"):
         check_files([tmp_path / "a.h5"], "--x")
 
 
@@ -198,7 +198,7 @@ WRITERS = {  # commands that write to a new folder, with all other arguments tha
 
 
 @pytest.mark.parametrize("module", WRITERS)
-def test_an_output_folder_that_cannot_be_made_is_told_before_anything_is_read(module, tmp_path):
+def test_an_output_folder_that_cannot_be_made_is_reported_before_anything_is_read(module, tmp_path):
     (tmp_path / "file").touch()
     option = "--output" if module == "dataset_tools.cut" else "--output-dir"
     with pytest.raises(UserError, match=rf"folder cannot be used: Not a directory\. Received: {tmp_path}/file/new"):
@@ -209,7 +209,7 @@ def test_an_output_folder_that_cannot_be_made_is_told_before_anything_is_read(mo
 @pytest.mark.parametrize(
     "module", [name for name in WRITERS if not (name.startswith("dataset_tools.") or name.endswith(".export"))]
 )
-def test_a_default_output_folder_that_cannot_be_made_is_told_before_anything_is_read(module, tmp_path, monkeypatch):
+def test_a_default_output_folder_that_cannot_be_made_is_reported_before_anything_is_read(module, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path / "file" / "new"))
     for name in ("a.keras", "a.h5"):
@@ -220,7 +220,7 @@ def test_a_default_output_folder_that_cannot_be_made_is_told_before_anything_is_
     assert not (tmp_path / "file" / "new").exists()
 
 
-def test_a_missing_model_is_told_by_every_command_before_large_packages_are_imported(tmp_path):
+def test_a_missing_model_is_reported_by_every_command_before_large_packages_are_imported(tmp_path):
     models = {module: words for module, words in WRITERS.items() if "a.keras" in words}
     (tmp_path / "a.h5").write_bytes(b"not empty")
     code = (

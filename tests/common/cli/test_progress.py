@@ -6,7 +6,7 @@ from tqdm import tqdm
 from common.cli.progress import progress_bar
 
 
-def test_ctrl_c_while_a_bar_begins_prints_no_traceback(monkeypatch, capsys):
+def test_ctrl_c_while_a_bar_starts_prints_no_traceback(monkeypatch, capsys):
     monkeypatch.setattr("sys.unraisablehook", lambda fault: print(f"ignored {fault.exc_value!r}"))
 
     def interrupt(*_):

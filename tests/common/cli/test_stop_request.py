@@ -31,7 +31,7 @@ sys.exit(run_main(main))
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_during_an_import_is_one_line(number, status):
+def test_a_signal_during_an_import_prints_one_line(number, status):
     command = [sys.executable, "-c", IMPORTS.format(number=int(number))]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.stderr, ended.returncode) == ("", "interrupted\n", status)
@@ -51,7 +51,7 @@ def test_a_signal_waits_until_the_block_ends():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_delayed_signal_is_not_lost_if_the_block_fails_and_the_first_one_counts():
+def test_the_first_delayed_signal_is_delivered_even_if_the_block_fails():
     def work():
         with uninterrupted():
             signal.raise_signal(signal.SIGINT)

@@ -5,7 +5,7 @@ from common.cli.tables import group_table, table
 COLUMNS = (("patches", "n", "d"), ("recall", "recall", ".1%"))
 
 
-def test_a_number_that_is_undefined_is_a_dash():
+def test_an_undefined_number_is_shown_as_a_dash():
     text = table((("balls", "", ""), ("  found", "recall", ".1%")), {"validation": {"recall": 0.5}, "test": {}})
     heading, title, row = text.splitlines()
     assert heading.split() == ["validation", "test"]

@@ -36,7 +36,7 @@ def program(tmp_path):
 
 
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
-def test_a_program_that_outlasts_its_terminal_ends_well(program, tmp_path, redirection):
+def test_a_program_that_outlasts_its_terminal_ends_normally(program, tmp_path, redirection):
     done = shell([sys.executable, program, tmp_path / "end"], redirection, PYTHONPATH=str(ROOT))
     assert (done.returncode, (tmp_path / "end").read_text()) == (0, "done")
     assert b"Traceback" not in done.stderr
@@ -53,7 +53,7 @@ def test_a_file_that_is_opened_later_is_not_mistaken_for_a_closed_stream(tmp_pat
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
-def test_a_character_that_the_encoding_lacks_is_an_escape(tmp_path, encoding):
+def test_a_character_that_the_encoding_lacks_is_printed_as_an_escape(tmp_path, encoding):
     code = "import sys\nfrom common.cli.program import run_main\nfrom common.errors import UserError\n"
     code += "def main():\n    print('Bälle ⚽')\n    raise UserError('⚽')"
     (tmp_path / "p.py").write_text(f"{code}\nsys.exit(run_main(main))\n", encoding="utf-8")
@@ -106,5 +106,5 @@ def test_a_run_finishes_whatever_its_terminal_does(tmp_path, redirection):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 @pytest.mark.parametrize("redirection", ["2> /dev/full", "2>&-"])
-def test_an_error_keeps_its_status_where_nobody_can_read_it(redirection):
+def test_the_exit_status_is_right_even_if_the_error_cannot_be_printed(redirection):
     assert shell([sys.executable, "-m", "mlflow_mirror", "sync", "nothing"], redirection).returncode == 2

@@ -30,7 +30,7 @@ def test_no_command_is_made_up_for_a_project_that_is_not_here(of_the_detector, p
     assert "train.py" not in str(error.value)
 
 
-def test_settings_beside_resume_are_refused_with_a_way_to_continue(of_the_detector, monkeypatch):
+def test_settings_together_with_resume_are_refused_and_the_error_says_what_to_do(of_the_detector, monkeypatch):
     monkeypatch.chdir(of_the_detector.parent)
     with pytest.raises(UserError, match=r"Leave out --epochs, or start a new run .*: --init \S*circles/model\.keras$"):
         detector_options.parse_args(["--resume", "circles", "--epochs", "8"])

@@ -206,7 +206,7 @@ def test_named_files_need_training_files(tmp_path, options):
 
 @pytest.mark.parametrize("dataset", [STEM, "synthetic"])
 def test_a_dataset_and_named_files_exclude_each_other(tmp_path, dataset):
-    with pytest.raises(UserError, match="exclude each other"):
+    with pytest.raises(UserError, match="cannot be combined"):
         select(NOWHERE, tmp_path, dataset=dataset, train=files(tmp_path, "a"))
 
 

@@ -25,12 +25,12 @@ def test_a_ball_of_any_size_is_among_the_first_candidates(ball):
     assert (near & (np.abs(np.log(radius / ball[2])) < np.log(1.35))).any()
 
 
-def test_a_flat_picture_and_one_too_small_have_no_candidates():
+def test_a_flat_picture_and_a_tiny_picture_have_no_candidates():
     assert candidates.find(np.full((240, 320), 99, np.uint8), (6, 90), 1.3, 20).shape == (0, 3)
     assert candidates.find(field([(4, 4, 3)], width=7, height=7), (6, 90), 1.3, 20).shape == (0, 3)
 
 
-def test_the_integral_image_gives_the_same_as_the_pixels():
+def test_the_integral_image_gives_the_same_sums_as_the_pixels():
     luma = field([(100, 80, 30)])
     sums = candidates._integral(luma.astype(np.uint16) ** 2, np.uint32)
     found = candidates._box(sums, 5, 20, 32, 7)

@@ -6,7 +6,7 @@ from dataset_tools.scanning import circles
 from dataset_tools.scanning.circles import merge_circles
 
 
-def test_overlapping_circles_are_merged_into_the_best():
+def test_only_the_best_of_several_overlapping_circles_is_kept():
     found = np.array([[10, 50, 50], [12, 54, 50], [10, 75, 50], [3, 52, 51]], float)
     assert merge_circles(found, np.array([0.8, 0.9, 0.7, 0.95])).tolist() == [3, 2]
     assert merge_circles(found[:0], np.empty(0)).tolist() == []

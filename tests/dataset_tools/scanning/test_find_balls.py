@@ -19,7 +19,7 @@ def found(size=(640, 480)):
     return Found(None, BOXES, np.zeros((4, 16, 16, 1), np.uint8), size)
 
 
-def test_overlapping_balls_of_a_picture_are_one_but_patches_are_separate():
+def test_overlapping_balls_of_a_picture_count_as_one_but_patches_are_separate():
     circles, scores, kept = balls_of(found(), SCORES, 0.5, None, 1.25)
     assert kept.tolist() == [2, 3]
     assert scores.tolist() == pytest.approx([0.9, 0.5])
@@ -28,7 +28,7 @@ def test_overlapping_balls_of_a_picture_are_one_but_patches_are_separate():
 
 
 @pytest.mark.parametrize("answers", [SCORES, np.tile(SCORES, 4)])
-def test_without_a_score_at_the_threshold_there_is_no_ball(answers):
+def test_there_is_no_ball_if_no_score_reaches_the_threshold(answers):
     def locate(X):
         raise AssertionError("there is nothing to locate")
 
@@ -62,7 +62,7 @@ def test_the_plan_follows_the_model_unless_the_user_says_otherwise():
     assert plan_of(arguments, scorer).border == 0
 
 
-def test_nothing_seen_is_an_error_that_says_why():
+def test_the_error_says_why_nothing_could_be_read():
     skips = Skips()
     check_seen(1, skips)
     with pytest.raises(UserError, match="Received: logs without candidates"):

@@ -27,7 +27,7 @@ def told(*sources):
 
 @pytest.fixture
 def game(tmp_path):
-    """A folder of empty files, some of which have the names of pictures."""
+    """A folder of empty files, some of which are named like pictures."""
     folder = tmp_path / "game 1"
     for name in ("top/b-10.png", "top/b-9.JPG", "bottom/a-1.png", "notes.txt", "x.ppm"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def test_patches_of_a_file_come_in_blocks(tmp_path):
     assert number_of(records[1], 7) == ROWS + 7
 
 
-def test_the_pictures_of_a_log_come_before_the_candidates_of_the_robot(tmp_path):
+def test_the_pictures_of_a_log_are_preferred_to_the_robots_candidates(tmp_path):
     log = write_log(tmp_path / "half1.log", {7: scenes.picture(1), 12: scenes.picture(2)})
     names = [("0000007_top", "top", "half1", 7), ("0000007_bottom", "bottom", "half1", 7)]
     names += [("0000012_top", "top", "half1", 12), ("0000012_bottom", "bottom", "half1", 12)]
@@ -92,7 +92,7 @@ def test_the_pictures_of_a_log_come_before_the_candidates_of_the_robot(tmp_path)
         ("empty.zip", "no picture in it"),
     ],
 )
-def test_a_source_without_pictures_is_one_line(tmp_path, name, words):
+def test_a_source_without_pictures_gives_one_line(tmp_path, name, words):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "new.zip").touch()

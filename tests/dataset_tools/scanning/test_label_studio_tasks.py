@@ -17,7 +17,7 @@ names = st.text(st.characters(codec=None), min_size=1, max_size=40)
 
 
 @given(names, names)
-def test_a_picture_has_a_name_that_every_system_accepts_and_that_gives_its_recording_back(name, recording):
+def test_a_picture_has_a_name_that_every_system_accepts_and_that_contains_its_recording(name, recording):
     record = Record(f"{name}.png", (), False, None, Path("game.log"), "top", recording)
     made = picture_name(record)
     assert made == picture_name(record)
@@ -47,7 +47,7 @@ def tasks(tmp_path):
     return make
 
 
-def test_boxes_are_percentages_cut_off_at_the_edge(tasks):
+def test_boxes_are_in_percent_and_are_cut_off_at_the_edge(tasks):
     (task,) = tasks(([(20, 160, 120), (30, 10, 230)], [0.9, 0.6]), look_at="x 160")
     assert task["data"]["look_at"] == "x 160"
     (prediction,) = task["predictions"]

@@ -10,7 +10,7 @@ from dataset_tools.scanning.predict_options import prediction_parser, within
 
 
 @given(st.integers(-(10**9), 10**9) | st.sampled_from([1, 2, 3, 1999, 2000, 2001]))
-def test_a_number_is_taken_exactly_within_its_limits(number):
+def test_a_number_is_accepted_only_within_its_limits(number):
     for kind in (int, float):
         if 2 <= number <= 2000:
             assert within(kind, 2, 2000)(str(number)) == number
@@ -20,7 +20,7 @@ def test_a_number_is_taken_exactly_within_its_limits(number):
 
 
 @pytest.mark.parametrize("text", ["", "nan", "inf", "ten", "1e400", "5.5"])
-def test_what_is_not_a_whole_number_is_refused(text):
+def test_a_value_that_is_not_a_whole_number_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match=f"takes a whole number from 0 to 9. Received: {text}"):
         within(int, 0, 9)(text)
     if text != "5.5":
@@ -43,7 +43,7 @@ def test_options_have_defaults_and_take_several_sources(tmp_path):
 @pytest.mark.parametrize(
     "words", [["--radius", "1", "9"], ["--radius", "9"], ["--scale", "0"], ["--candidates", "0.5"], ["--jobs", "0"]]
 )
-def test_an_impossible_value_is_one_line(tmp_path, capsys, words):
+def test_an_impossible_value_gives_one_line(tmp_path, capsys, words):
     model = tmp_path / "model.keras"
     model.touch()
     with pytest.raises(SystemExit) as caught:

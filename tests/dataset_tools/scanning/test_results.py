@@ -14,7 +14,7 @@ from dataset_tools.scanning.scan import Found
 ABOUT = {"model": "m", "threshold": 0.5}
 
 
-def test_a_folder_appears_at_the_end_under_a_free_name(tmp_path):
+def test_a_folder_appears_at_the_end_and_gets_an_unused_name(tmp_path):
     for number in (1, 2):
         with whole_folder(tmp_path / "out") as (folder, place):
             (folder / "a").write_text(str(number))
@@ -82,7 +82,7 @@ def test_the_files_agree_with_each_other(tmp_path, balls, drawn):
         assert sheet.height > 200  # the eleven balls fill two rows of the sheet
 
 
-def test_without_a_ball_there_are_all_files_too(tmp_path):
+def test_all_files_are_written_even_without_a_ball(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     assert write_results(folder, ABOUT, iter([]), 0, 5, tasks=False)["balls"] == 0
