@@ -1,4 +1,4 @@
-"""Compares classifiers by their recall at equal false positive rates, and at their own thresholds."""
+"""Compares classifiers by their recall at the same false positive rate, and at their own thresholds."""
 
 import argparse
 from pathlib import Path

@@ -67,7 +67,7 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
 
     Args:
         max_fpr: highest false positive rate allowed when a threshold is chosen.
-        confidence: confidence with which the threshold keeps this rate on new patches.
+        confidence: confidence that the threshold does not exceed this rate on new patches.
     """
 
     def measure(y, outputs, threshold):

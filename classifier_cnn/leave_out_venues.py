@@ -1,4 +1,4 @@
-"""Leaves out each venue in turn, trains on the other venues, and writes the model's scores at the venue left out."""
+"""Leaves out each venue in turn, trains on the other venues, and writes the model's scores for the venue left out."""
 
 import re
 import tempfile

@@ -19,7 +19,7 @@ CANDIDATES_PER_MINUTE = 25 * 2 * 30 * 60  # candidates per picture, cameras, fra
 
 @dataclass(frozen=True)
 class Curve:
-    """The numbers of detections if each distinct score is used as the threshold.
+    """The numbers of detections with each distinct score as the threshold.
 
     The thresholds are in decreasing order. All arrays are float [m], for m distinct scores.
 
@@ -237,7 +237,7 @@ def baseline(labels, X) -> dict[str, float]:
     """
     height, width = X.shape[1:3]
     middle = np.s_[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
-    blocks = (X[start : start + 8192][..., 0] for start in range(0, len(X), 8192))  # X may be in a file
+    blocks = (X[start : start + 8192][..., 0] for start in range(0, len(X), 8192))  # X may be read from a file
     brighter = np.concatenate([y[middle].mean((1, 2)) - y.mean((1, 2)) for y in blocks])
     score = brighter / 510 + 0.5  # -255..255 to 0..1
     numbers = evaluate(labels, score, threshold=1)

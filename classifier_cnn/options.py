@@ -45,7 +45,7 @@ def add_limit(group, meaning: str) -> None:
     text = (
         "confidence that the rate also holds for new patches of the same kind, from 0.5 to below 1; 0: no guarantee; "
     )
-    text += "the threshold keeps the rate for the patches on which it is chosen, but often not for new patches"
+    text += "the threshold stays within the rate on the patches on which it is chosen, but often not on new patches"
     group.add_argument("--confidence", type=float, metavar="X", help=text)
 
 
@@ -67,6 +67,6 @@ def parse_args(argv: list[str] | None = None) -> Options:
     group = parser.add_argument_group("ball or no ball")
     text = "weight of a ball in the loss; a patch without a ball has weight 1"
     group.add_argument("--positive-weight", type=float, metavar="X", help=text)
-    add_limit(group, "of the thresholds that keep this rate, the one that finds the most balls is chosen")
+    add_limit(group, "of the thresholds that stay within this rate, the one that finds the most balls is chosen")
     add_robot_options(parser.add_argument_group("robots"))
     return parse(parser, Options, argv, PROJECT)

@@ -29,7 +29,7 @@ class Threshold:
 
 
 def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=None) -> Threshold:
-    """Returns the threshold with the best recall that, with this confidence, stays within `max_fpr` on new patches.
+    """Returns the threshold that stays within `max_fpr` on new patches with this confidence and has the best recall.
 
     The k-th highest score of the negatives is an order statistic: the probability that its false positive rate on new
     patches exceeds a limit follows from the binomial distribution alone, whatever the scores are (Tong, Feng & Li,
@@ -119,7 +119,7 @@ def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -
     if not confidence:
         return empirical, False
     allowed = int(binom.ppf(1 - confidence, negatives, max_fpr)) if negatives else -1
-    allowed -= binom.cdf(allowed, negatives, max_fpr) > 1 - confidence  # ppf is one too high
+    allowed -= binom.cdf(allowed, negatives, max_fpr) > 1 - confidence  # ppf rounds up
     return (min(allowed, empirical), True) if allowed >= 0 else (empirical, False)
 
 
@@ -156,7 +156,7 @@ def _between(below: float, above: float | None) -> float:
 
 
 def _warning(points: Curve, max_fpr: float, recall: float | None) -> str | None:
-    """Returns a warning if the threshold is of little use although it keeps the limit, else None."""
+    """Returns a warning if the threshold is of little use although it stays within the limit, else None."""
     limit = f"{max_fpr * 100:.4g} %"
     if recall is None:
         return "no patch shows a ball, so the threshold depends only on patches without a ball"

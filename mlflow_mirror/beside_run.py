@@ -2,8 +2,8 @@
 
 python -m mlflow_mirror.beside_run RUN SERVER...
 
-The mirror is a process and not a thread for three reasons. A request that hangs can be ended by ending the process, so
-a run never waits for long. If a run is killed, the process lives on and reports the run's end. Importing MLflow and
+The mirror is a process and not a thread for three reasons. A request that hangs can be stopped by ending the process,
+so a run never waits for long. If a run is killed, the process lives on and reports the run's end. Importing MLflow and
 encoding JSON cannot slow down the training. (However, no difference in speed was measured.)
 
 The process runs until its stdin is closed, because the training has ended or died. Then the process sends the remaining

@@ -48,7 +48,7 @@ class Sender:
         self._errors = 0  # steps in a row that failed with status 500
 
     def step(self) -> Fault | None:
-        """Sends everything that the server lacks now. Returns the fault, or None if there is none. Never raises."""
+        """Sends everything that the server still lacks. Returns the fault, or None if there is none. Never raises."""
         try:
             if not self._ready:
                 self._find_run()
@@ -155,7 +155,7 @@ class Sender:
         """Finds the run by its uuid; returns "" if it does not exist.
 
         A request that timed out may still have been executed, so the run may exist several times. Keeps the run whose
-        id is in the mark, or the oldest run if the mark has none of their ids, and deletes the duplicates.
+        id is in the mark, or else the oldest run, and deletes the duplicates.
         """
         ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:

@@ -41,7 +41,7 @@ class Store:
         return (self._files / allowed_key(experiment).replace("/", "_")).as_uri() if self._database else None
 
     def why_no_files(self, location: str) -> str:
-        """Returns why the files of a run would be stored in the wrong place, or "" if they would not.
+        """Returns why the files of a run would be stored in the wrong place, or "" if the place is right.
 
         A server without an artifact store names a folder on its own disk, but MLflow would write to the disk of this
         machine. Even a server with a loopback address can have a different disk than this machine (a container, a

@@ -90,7 +90,7 @@ def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
 
 
 def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
-    """Marks runs whose process died as ended, and sends what servers lack. Returns 0 if nothing is missing, else 1.
+    """Marks runs as ended if their process died, and sends what servers lack. Returns 0 if nothing is missing, else 1.
 
     Args:
         runs: run folders. output_dir: the folder with the local store for `to` = "local".

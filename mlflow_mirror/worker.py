@@ -75,7 +75,7 @@ class Carrier:
             size = journal.journal_path(run).stat().st_size
         except OSError:
             return None
-        job = (run, target)  # two different targets can mean the same store
+        job = (run, target)  # two different targets can name the same store
         if self._sent.get(job) == size:
             return None
         if job not in self._senders:

@@ -61,7 +61,7 @@ def populated(tmp_path):
     return tmp_path, junk
 
 
-def test_a_populated_tree_sends_only_code_and_lock_files(populated):
+def test_only_code_and_lock_files_of_a_populated_tree_are_sent(populated):
     root, junk = populated
     sent = context(root)
     assert not set(junk) & set(sent)

@@ -22,7 +22,7 @@ def page(folder):
 
 def run(script, *arguments):
     settings = environment()
-    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # without this variable, too, the program must print no log lines
+    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the program must print no log lines even without this variable
     return subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, env=settings, check=False
     )
@@ -49,7 +49,7 @@ def test_the_page_for_a_new_project_trains(tmp_path):
     assert (folder / "tracking/journal.jsonl").read_bytes() == journal
 
 
-def test_the_page_lists_datasets_and_offers_only_what_it_uses(tmp_path):
+def test_the_page_lists_datasets_and_offers_only_options_that_it_uses(tmp_path):
     script = page(tmp_path)
     listed = run(script, "--list-datasets", "--offline", "--data-root", tmp_path)
     assert listed.returncode == 0, listed.stderr

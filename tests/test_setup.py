@@ -106,7 +106,7 @@ def test_packages_that_cannot_be_installed_stop_setup(checkout):
     assert not (checkout / ".venv/.complete").exists()
 
 
-def test_a_project_that_is_not_there_is_refused_before_anything_is_installed(checkout):
+def test_an_unknown_project_is_refused_before_anything_is_installed(checkout):
     add_python(checkout, "python3", "3.12.1")
     (checkout / "some_cnn").mkdir()
     (checkout / "some_cnn/train.py").touch()

@@ -124,7 +124,7 @@ def test_the_numbers_of_a_bootstrap_sample_equal_those_of_its_patches():
     assert measure(y) == (None,) * 4
 
 
-def test_recall_at_an_equal_rate_without_ties_equals_that_of_the_roc():
+def test_recall_at_equal_fpr_is_that_of_the_roc_if_there_are_no_ties():
     rng = np.random.default_rng(2)
     y, scores = rng.integers(0, 2, 500), rng.permutation(500) / 500
     points = metrics.curve(y, scores)
@@ -133,7 +133,7 @@ def test_recall_at_an_equal_rate_without_ties_equals_that_of_the_roc():
         assert found == metrics.recall_at_fpr(points, rate)
 
 
-def test_recall_at_an_equal_rate_breaks_ties_at_random():
+def test_recall_at_equal_fpr_breaks_ties_at_random():
     rng = np.random.default_rng(3)
     y = rng.integers(0, 2, 400)
     scores = np.clip(0.25 * y + rng.uniform(0, 0.75, 400), 0, 1).round(1)

@@ -65,7 +65,7 @@ def score_of(patches):
 
 
 @pytest.mark.parametrize("batch", [1, 7, 50, 1024])
-def test_every_patch_is_scored_in_order_whatever_the_batch(models, file, monkeypatch, batch):
+def test_every_patch_is_scored_in_order_whatever_the_batch_size(models, file, monkeypatch, batch):
     monkeypatch.setattr(predictor, "BATCH", batch)
     patches = read_patches(file, "classification")
     scores = load_predictor(models / "run" / "model.keras", (16, 16, 1), 1)(patches.X)[:, 0]

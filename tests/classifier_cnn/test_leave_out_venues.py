@@ -30,7 +30,7 @@ def test_a_pool_that_is_too_small_is_never_left_out():
 @pytest.mark.parametrize(
     ("known", "pattern"), [(False, "(.)"), (True, "(nothing)"), (True, "^(h)"), (True, "(hall|field|yard)")]
 )
-def test_too_few_venues_are_an_error_of_one_line(known, pattern):
+def test_too_few_venues_are_an_error(known, pattern):
     labels, names = recordings(hall=200, field=60)
     with pytest.raises(UserError, match="Received"):
         leave_out_venues.find_venues(labels, names if known else None, pattern)

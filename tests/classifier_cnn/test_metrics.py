@@ -76,7 +76,7 @@ def test_the_groups_add_up_to_the_total():
             assert sum(row[count] for row in rows if row["group"] == group) == total[count]
 
 
-def test_a_file_without_groups_gives_none():
+def test_a_file_without_groups_gives_no_rows():
     assert metrics.evaluate_groups([1, 0], [0.9, 0.1], 0.5, camera=None) == []
 
 

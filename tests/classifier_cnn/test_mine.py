@@ -45,7 +45,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_a_round_from_a_log_to_tasks_a_sheet_and_a_report(tmp_path, models, capsys):
+def test_a_log_gives_a_report_a_table_and_tasks(tmp_path, models, capsys):
     log = write_log(tmp_path / os.fsdecode(b"game\xff.log"), {30 * i: scenes.picture(i) for i in range(3)})
     found = run(models / "model1.keras", log, "--models", models / "model2.keras", "--output-dir", tmp_path / "out")
     assert found == 0

@@ -131,7 +131,7 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(tmp_path, models, 
     assert "\x1b" not in said.out + said.err + (tmp_path / "out" / "detections.csv").read_text(encoding="utf-8")
 
 
-def test_only_damaged_pictures_are_an_error(tmp_path, models, capsys):
+def test_it_is_an_error_if_nothing_in_the_sources_can_be_read(tmp_path, models, capsys):
     (tmp_path / "bad.png").write_bytes(b"x")
     assert run(models / "classifier.keras", tmp_path / "bad.png", "--output-dir", tmp_path / "out") == 2
     assert "error: nothing in the sources could be read. Received: skipped 1 item:" in capsys.readouterr().err
@@ -173,7 +173,7 @@ def test_the_robots_own_candidates_of_a_log_without_pictures(tmp_path, models):
     assert float(top["score"]) == pytest.approx(wanted, abs=1e-6)
 
 
-def test_a_detector_draws_its_circles_and_reads_every_source_alike(tmp_path, models, pictures):
+def test_the_detector_gives_the_circles_whichever_model_is_named_first(tmp_path, models, pictures):
     pair = models / "classifier.keras", pictures, "--threshold", 0.1, "--detector", models / "detector.keras"
     assert run(*pair, "--output-dir", tmp_path / "a") == 0
     other = models / "detector.keras", pictures, "--threshold", 0.1, "--classifier", models / "classifier.keras"
@@ -193,7 +193,7 @@ def test_a_detector_alone_treats_every_patch_as_a_ball_but_refuses_pictures(tmp_
     assert not (tmp_path / "b").exists()
 
 
-def test_label_studio_tasks_are_read_back_by_cut_once_annotated(tmp_path, models):
+def test_cut_reads_the_label_studio_tasks_once_they_are_annotated(tmp_path, models):
     log = write_log(tmp_path / "20260703.log", {7: scenes.picture(1), 8: scenes.picture(2)})
     options = "--threshold", 0.3, "--label-studio", "--output-dir", tmp_path / "out"
     assert run(models / "classifier.keras", log, *options) == 0
@@ -257,7 +257,7 @@ def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, pictu
     assert not list(tmp_path.iterdir())
 
 
-def test_a_damaged_model_json_is_left_out_if_a_threshold_is_given(tmp_path, models, pictures, capsys):
+def test_a_damaged_model_json_is_ignored_with_a_warning_if_a_threshold_is_given(tmp_path, models, pictures, capsys):
     given = models / "no_threshold", pictures, "--threshold", 0.1, "--output-dir", tmp_path / "out"
     assert run(*given) == 0
     said = capsys.readouterr()

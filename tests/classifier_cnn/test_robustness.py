@@ -5,7 +5,7 @@ import numpy as np
 from classifier_cnn import robustness
 
 
-def test_the_sheet_measures_at_the_threshold_and_names_the_weakest_corruption(tmp_path):
+def test_the_sheet_uses_the_threshold_and_names_the_worst_corruption(tmp_path):
     X = np.repeat(np.array([200, 60], np.uint8), 30)[:, None, None, None] * np.ones((1, 16, 16, 1), np.uint8)
     y = np.repeat([1.0, 0.0], 30)
 

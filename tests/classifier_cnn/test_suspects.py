@@ -46,7 +46,7 @@ def test_planted_wrong_labels_are_found_and_the_right_class_is_named(tmp_path, c
     assert re.search(r"--relabel \S+suspects\.csv .*\n  --drop +\S+suspects\.csv ", out)
 
 
-def test_copies_are_on_the_sheet_but_not_in_a_list_that_would_be_refused(tmp_path, monkeypatch, capsys):
+def test_copies_are_on_the_sheet_but_not_in_the_list(tmp_path, monkeypatch, capsys):
     patches = read_patches(classification_file(tmp_path / "good.h5", 100), "classification")
     X = patches.X.copy()
     X[6] = X[3]  # both are balls

@@ -16,7 +16,7 @@ def choose(positives, negatives, max_fpr, confidence=0):
 
 
 @given(PATCHES, LIMITS)
-def test_the_threshold_keeps_the_limit_and_no_other_such_threshold_finds_more(patches, max_fpr):
+def test_the_threshold_stays_within_the_limit_and_no_other_such_threshold_finds_more(patches, max_fpr):
     labels, scores = np.array([label for label, _ in patches]), np.array([score for _, score in patches], np.float32)
     chosen = choose_threshold(labels, scores, max_fpr, confidence=0)
     assert 0 < chosen.value <= np.nextafter(np.float32(1), np.float32(2))
@@ -106,7 +106,7 @@ def test_the_smallest_number_of_negatives_that_can_guarantee_a_limit(max_fpr, ne
 
 
 @pytest.mark.parametrize(("max_fpr", "confidence"), [(0.01, 0.95), (0.001, 0.95), (0.05, 0.5), (0.3, 0.999)])
-def test_the_exact_probability_of_exceeding_the_limit_is_small_and_one_more_would_be_too_many(max_fpr, confidence):
+def test_the_guarantee_holds_exactly_and_one_more_false_positive_would_break_it(max_fpr, confidence):
     for negatives in [*range(1, 700), 736, 2994, 2995, 2996, 20_000, 10**7]:
         allowed, promised = allowed_false_positives(negatives, max_fpr, confidence)
         assert promised == (negatives >= needed_negatives(max_fpr, confidence))

@@ -57,7 +57,7 @@ def test_a_run_learns_and_writes_all_files(finished):
         assert numbers["accuracy"] > numbers["baseline_accuracy"] + 0.2
     assert model["metrics"]["validation"]["false_positive_rate"] <= 0.1
     assert model["status"] == "finished"
-    assert [data["name"] for data in model["datasets"].values()] == ["train", "val", "test"]  # each its own file
+    assert [data["name"] for data in model["datasets"].values()] == ["train", "val", "test"]  # one file per split
     assert model["threshold"]["keras"] == model["metrics"]["test"]["threshold"]
     assert set(model["datasets"]) == {"train", "validation", "test"}
     assert model["input"]["mean"] == pytest.approx([_mean(model["datasets"]["train"]["source"])], abs=1e-6)
@@ -205,7 +205,7 @@ def test_a_grid_requests_no_export(files, tmp_path):
     assert run.data.metrics["multiply_accumulates"] == told["cost"]["multiply_accumulates"]
 
 
-def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, monkeypatch):
+def test_a_wrong_export_fails_the_run_but_keeps_its_model_and_metrics(files, tmp_path, monkeypatch):
     from robot_export import plan_files
 
     original = plan_files.fold

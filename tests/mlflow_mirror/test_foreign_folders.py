@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencie
 
 @pytest.mark.parametrize("kind", ["folder", "marks", "lock", "journal"])
 def test_nothing_is_written_through_a_link(run, tmp_path, kind, capsys):
-    """Lock files are emptied and journals are extended, so a link in their place could damage any file of the user."""
+    """Lock files are emptied and journals are extended; through a link, this would damage another file of the user."""
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "file").write_text("kept")
@@ -37,7 +37,7 @@ def test_nothing_is_written_through_a_link(run, tmp_path, kind, capsys):
     assert {path.name: path.read_text() for path in mine.iterdir()} == {"file": "kept"}
 
 
-def test_a_server_that_only_the_folder_names_gets_nothing_and_the_line_says_how_to_send(
+def test_a_server_named_only_in_the_folder_gets_nothing_and_the_message_says_how_to_send(
     run, mlflow_3, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
@@ -53,13 +53,13 @@ def test_a_server_that_only_the_folder_names_gets_nothing_and_the_line_says_how_
         assert stranger.requests
 
 
-def test_the_server_of_the_environment_is_one_that_the_user_names(run, mlflow_3, monkeypatch):
+def test_a_server_from_the_environment_counts_as_named_by_the_user(run, mlflow_3, monkeypatch):
     edit(run, lambda records: records[0].update(servers=[mlflow_3.url]))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_3.url + "/")
     assert main(["sync", str(run)]) == 0
 
 
-def test_a_server_that_only_a_mark_names_gets_nothing_either(run, mlflow_3, tmp_path):
+def test_a_server_named_only_in_a_mark_gets_nothing_either(run, mlflow_3, tmp_path):
     with FaultProxy(mlflow_3.port) as stranger:
         server_state.save(run, server_state.Mark(stranger.url))
         assert main(["sync", "--output-dir", str(tmp_path)]) == 1
@@ -108,7 +108,7 @@ def test_a_run_that_cannot_be_sent_does_not_hold_up_the_others(run, start, tmp_p
     assert "linked is skipped" in capsys.readouterr().out
 
 
-def test_a_mark_of_another_run_does_not_write_into_that_one(run, start, mlflow_3, tmp_path):
+def test_a_mark_with_the_id_of_another_run_changes_nothing_in_that_run(run, start, mlflow_3, tmp_path):
     from mlflow.tracking import MlflowClient
 
     victim = start(mlflow_3.url, "victim")

@@ -129,7 +129,7 @@ def test_the_database_of_another_program_stays_as_it_is(database, capsys):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 200], ids=["empty", "garbage"])
-def test_a_file_that_is_no_store(database, content, capsys):
+def test_an_empty_file_becomes_a_store_and_garbage_is_left_unchanged(database, content, capsys):
     database.write_bytes(content)
     if not content:
         check_sent(database)

@@ -34,7 +34,7 @@ def test_bad_input_is_one_line(arguments, words, tmp_path):
         main([arguments[0], "--output-dir", str(tmp_path), *arguments[1:]])
 
 
-def test_the_commands_look_where_runs_are_put(monkeypatch, tmp_path):
+def test_the_commands_look_for_runs_where_they_are_written(monkeypatch, tmp_path):
     """In a container, BALL_OUTPUT_DIR is the mounted folder; in any other folder, sync would find no runs to send."""
     from mlflow_mirror.__main__ import parse_args
 

@@ -20,7 +20,7 @@ from ..common.tracking.small_runs import add_files, edit, remote_tags, send, tra
 pytestmark = [pytest.mark.usefixtures("no_mirror"), pytest.mark.filterwarnings("default")]
 
 
-def test_a_file_that_the_server_does_not_list_is_not_said_to_be_there(mlflow_3, start, tmp_path, monkeypatch):
+def test_a_file_that_the_server_does_not_list_is_reported_as_missing(mlflow_3, start, tmp_path, monkeypatch):
     run = start(mlflow_3.url, "lost")
     (run.folder / "a.txt").write_text("x")
     run.artifact("a.txt")
@@ -118,7 +118,7 @@ def test_a_file_that_is_too_large_holds_nothing_up(proxy, start):
     assert not remote_tags(run, proxy.url)[REFUSED_TAG]
 
 
-def test_a_model_as_older_runs_recorded_it_arrives_as_a_file(mlflow_server, start, tmp_path):
+def test_a_model_recorded_by_an_older_run_arrives_as_a_file(mlflow_server, start, tmp_path):
     from mlflow.tracking import MlflowClient
 
     run = start(mlflow_server.url)

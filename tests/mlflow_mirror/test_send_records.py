@@ -13,7 +13,7 @@ from ..common.tracking.small_runs import remote_tags, send, train
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 
 
-def test_a_server_that_fails_for_long_is_not_mistaken_for_a_bad_value(proxy, start):
+def test_a_server_that_fails_for_a_long_time_is_not_mistaken_for_a_bad_value(proxy, start):
     run = start(proxy.url)
     assert send(run) is None
     train(run, range(3))

@@ -21,7 +21,7 @@ def test_a_run_that_is_sent_twice_exists_once(mlflow_server, start, tmp_path):
     assert differences(run, mlflow_server.url) == []
 
 
-def test_doubles_that_a_hung_server_made_are_removed(mlflow_server, start, tmp_path):
+def test_duplicates_made_by_a_hung_server_are_removed(mlflow_server, start, tmp_path):
     from mlflow.tracking import MlflowClient
 
     run = finished(start, mlflow_server.url)
@@ -53,7 +53,7 @@ def test_a_run_is_below_its_parent_on_every_server(mlflow_server, start, tmp_pat
     assert parent_of(child.folder, mlflow_server.url) != parent_of(child.folder, "local:../mlflow.db")
 
 
-def test_a_parent_that_comes_back_as_another_run_is_found(mlflow_server, start, tmp_path):
+def test_a_parent_that_is_created_again_under_another_id_is_found(mlflow_server, start, tmp_path):
     from mlflow.tracking import MlflowClient
 
     grid = start(mlflow_server.url, "grid")
@@ -82,7 +82,7 @@ def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_pat
     assert differences(run, mlflow_server.url) == []
 
 
-def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_path):
+def test_a_server_from_a_backup_gets_what_it_lacks(mlflow_server, start, tmp_path):
     """A server that was restored from a backup lacks the run's last epochs.
 
     The test imitates this with a mark that claims that more was sent than the server has.

@@ -106,7 +106,7 @@ def test_a_store_that_was_deleted_is_filled_again(tmp_path, no_mirror):
     assert differences(run.folder, "local:../mlflow.db") != ["the run is there 0 times"]
 
 
-def test_a_store_that_was_moved_away_from_its_files_says_so(tmp_path, no_mirror):
+def test_a_store_that_was_moved_away_from_its_files_is_reported(tmp_path, no_mirror):
     for name in ("one", "two"):
         run = tracking.start(tmp_path / "a" / name, choose_server("local", tmp_path / "a"), tracking.RunInfo("e", name))
         (run.folder / "a.txt").write_text("x")

@@ -61,7 +61,7 @@ def test_an_unreachable_server_is_tried_once_and_the_others_get_their_runs(proxy
 @pytest.mark.parametrize(
     ("number", "status"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGKILL, -9)]
 )
-def test_a_sync_that_is_stopped_in_an_upload_resumes(number, status, mlflow_3, start):
+def test_a_sync_that_is_stopped_during_an_upload_resumes(number, status, mlflow_3, start):
     with FaultProxy(mlflow_3.port) as proxy:
         run = start(proxy.url)
         for epoch in range(3):
@@ -112,7 +112,7 @@ def test_two_syncs_at_once(mlflow_3, start, tmp_path):
         assert differences(run, mlflow_3.url) == []
 
 
-def test_a_folder_of_runs_that_is_taken_for_a_run(start, tmp_path, capsys):
+def test_a_folder_of_runs_is_not_accepted_as_a_run(start, tmp_path, capsys):
     start(f"sqlite:///{tmp_path}/mlflow.db").finish("FINISHED")
     with pytest.raises(UserError, match=rf"folder of runs, not .*For the runs in it \(1\): --output-dir {tmp_path}"):
         main(["status", str(tmp_path)])
@@ -121,7 +121,7 @@ def test_a_folder_of_runs_that_is_taken_for_a_run(start, tmp_path, capsys):
     assert f"No runs found in {tmp_path}/empty. Choose another folder with --output-dir." in capsys.readouterr().out
 
 
-def test_a_run_that_was_stopped_is_not_only_called_killed(start, tmp_path, capsys):
+def test_status_says_that_a_killed_run_may_have_been_stopped(start, tmp_path, capsys):
     """MLflow's status is KILLED even after Ctrl-C, so `status` also says that the run may have been stopped."""
     start(f"sqlite:///{tmp_path}/mlflow.db").finish("KILLED")
     main(["status", "--output-dir", str(tmp_path)])
@@ -136,7 +136,7 @@ def test_the_bar_of_a_sync_counts_runs(start, tmp_path, capsys):
         assert "2/2" in capsys.readouterr().err
 
 
-def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, start, tmp_path):
+def test_names_and_values_that_mlflow_refuses_arrive_changed_and_with_a_note(mlflow_server, start, tmp_path):
     from mlflow.tracking import MlflowClient
 
     odd = {
@@ -168,7 +168,7 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
     assert Path(sent).read_bytes() == journal.journal_path(run.folder).read_bytes()
 
 
-def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_path, capsys):
+def test_a_run_without_a_first_record_does_not_hold_up_the_others(start, tmp_path, capsys):
     """The training process was killed while it was writing its first record."""
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     journal_writer.Journal(tmp_path / "killed").close()

@@ -12,7 +12,7 @@ ROW = re.compile(
 )
 
 
-def test_every_row_is_a_test():
+def test_every_row_names_an_existing_test():
     """Names are matched as in `pytest -k NAME`; for `A or B`, both tests must exist."""
     rows = list(ROW.finditer((ROOT / "docs" / "reliability.md").read_text()))
     assert len(rows) > 20

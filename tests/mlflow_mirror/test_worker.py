@@ -72,7 +72,7 @@ def hold(run):
     return FileLock(path).acquire()
 
 
-def test_a_run_that_is_complete_before_its_grid_is_placed_below_it_later(tmp_path, start_child):
+def test_a_run_is_placed_below_its_grid_even_if_the_run_arrives_first(tmp_path, start_child):
     """On a busy machine, a run of one second may be sent completely before the grid's own run exists on the server."""
     with hold(tmp_path / "grid"):
         grid = start_grid(tmp_path)
@@ -86,7 +86,7 @@ def test_a_run_that_is_complete_before_its_grid_is_placed_below_it_later(tmp_pat
     assert differences(child.folder, TARGET) == []
 
 
-def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_through(start_child):
+def test_a_run_that_could_not_be_sent_is_tried_again_though_the_next_run_was_sent(start_child):
     """The store lost the first run; the first step detects the loss, and the second step sends the run again."""
     first, second = start_child("first"), start_child("second")
     for run in (first, second):
@@ -99,7 +99,7 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
     assert differences(first.folder, TARGET) == differences(second.folder, TARGET) == []
 
 
-def test_two_targets_of_a_run_that_mean_the_same_store_are_both_noted(tmp_path, start_child):
+def test_both_targets_of_a_run_get_a_mark_even_if_they_are_the_same_store(tmp_path, start_child):
     run = start_child("run")
     run.finish()
     other = f"local:../../{tmp_path.name}/mlflow.db"  # the store's path before its folder was moved and moved back
@@ -109,7 +109,7 @@ def test_two_targets_of_a_run_that_mean_the_same_store_are_both_noted(tmp_path, 
     assert [server_state.load(run.folder, target).status for target in (TARGET, other)] == ["FINISHED"] * 2
 
 
-def test_a_run_that_another_process_sends_is_waited_for_once(start_child, monkeypatch):
+def test_the_worker_waits_only_once_for_a_run_that_another_process_sends(start_child, monkeypatch):
     run = start_child("run")
     run.finish()
     run._alive.release()  # as happens when the run's process ends
@@ -130,7 +130,7 @@ def test_a_run_that_another_process_sends_is_waited_for_once(start_child, monkey
     assert set(waits[1:]) == {0}
 
 
-def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path, start_child):
+def test_a_run_whose_folder_was_removed_does_not_hold_up_the_others(tmp_path, start_child):
     removed, other = start_child("removed"), start_child("other")
     carrier = Carrier(uri_of(other.folder, TARGET))
     carrier.jobs += [(removed.folder, TARGET), (other.folder, TARGET)]
@@ -156,7 +156,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
     assert line.endswith(f"mlflow_mirror sync {launch.shortest(grid.folder)}")
 
 
-def test_the_name_of_a_grid_stands_for_its_runs_alone(tmp_path, no_mirror, start_child):
+def test_the_name_of_a_grid_selects_only_the_grid_and_its_runs(tmp_path, no_mirror, start_child):
     grid = start_grid(tmp_path)
     own, other = start_child("own", grid.uuid), start_child("other")
     for run in (grid, own, other):
@@ -165,8 +165,8 @@ def test_the_name_of_a_grid_stands_for_its_runs_alone(tmp_path, no_mirror, start
     assert sync_and_status.find_runs([other.folder], tmp_path) == [other.folder]
 
 
-def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
-    """The runs end a second or two after the grid's driver; the process that sends the runs waits for their end."""
+def test_the_runs_of_a_killed_grid_get_the_status_killed(tmp_path, start_child):
+    """The runs end a second or two after the grid's driver; the process that sends the runs waits for them to end."""
     child = start_child("child")
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:
@@ -179,7 +179,7 @@ def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
         assert differences(run, TARGET) == []
 
 
-def test_a_run_whose_grid_somebody_deleted_is_complete_without_it(tmp_path, no_mirror, start_child):
+def test_a_run_is_complete_even_if_somebody_deleted_its_grid(tmp_path, no_mirror, start_child):
     grid = start_child("grid")
     assert Sender(grid.folder, TARGET).step() is None
     client(tmp_path).delete_run(server_state.load(grid.folder, TARGET).run_id)
@@ -189,7 +189,7 @@ def test_a_run_whose_grid_somebody_deleted_is_complete_without_it(tmp_path, no_m
     assert differences(child.folder, TARGET) == []
 
 
-def test_a_run_below_a_double_of_its_grid_is_moved_below_the_one_that_remains(tmp_path, no_mirror, start_child):
+def test_a_run_below_a_duplicate_of_its_grid_is_moved_below_the_original(tmp_path, no_mirror, start_child):
     """If a server executes a request after the client has given up, it creates the grid's run a second time."""
     grid = start_child("grid")
     sender = Sender(grid.folder, TARGET)
