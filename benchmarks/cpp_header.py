@@ -75,7 +75,7 @@ def main(argv=None) -> None:
 
 
 def write(folder: Path, name: str) -> dict:
-    """Writes a network to a new folder as a header, TFLite and ONNX; returns its numbers of multiply-accumulates."""
+    """Writes a network to a new folder as a header, TFLite and ONNX, and counts its multiply-accumulates."""
     folder.mkdir()
     filters, dense = NETWORKS[name]
     model = random_model(7, filters=filters, dense=dense)

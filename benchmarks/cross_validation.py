@@ -58,7 +58,7 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
 
 
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
-    """Returns the result of `held_out_answers`, and facts about the data, machine and time for the report."""
+    """Returns the result of `held_out_answers`, and the arguments, digest, device and time for the report."""
     launch.switch_off()
     devices_and_seeds.prepare(args.seed, args.threads)
     start = time.perf_counter()

@@ -104,7 +104,7 @@ def child(variant: dict) -> None:
 def timed(work) -> float:
     """Returns the wall seconds that `work` takes.
 
-    `work` must end by copying its results to the host, so that the device has finished, too.
+    `work` must end by copying its results to the host, so that the time includes the work of the device.
     """
     started = time.perf_counter()
     work()

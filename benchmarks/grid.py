@@ -41,7 +41,7 @@ wait
 def main() -> int:
     """Times both methods in turn and prints a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=1, help="number of rounds; both methods alternate")
+    parser.add_argument("--rounds", type=int, default=1, help="number of rounds; the two methods alternate")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--filters", nargs="+", default=FILTERS, help="values to combine with every --dense")
     parser.add_argument("--dense", nargs="+", default=DENSE)

@@ -74,7 +74,7 @@ def train(args: argparse.Namespace, patches: Patches, seed: int):
 
 
 def choose(models, patches: Patches, start: np.ndarray, pool: np.ndarray, rule: str, rng) -> np.ndarray:
-    """Selects the patches of the pool that a rule would have labelled.
+    """Selects the patches of the pool that a rule chooses for labelling.
 
     All rules except `models` use only the first model.
     """

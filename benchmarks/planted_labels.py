@@ -1,4 +1,4 @@
-"""Plants wrong labels in real patches and measures how many suspects.py finds, and how much their correction helps.
+"""Plants wrong labels in real patches and measures how many suspects.py finds, and how much correcting them helps.
 
 Some labels of the training file are made wrong: the class is reversed, or the circle is moved by 0.15 to 0.3 of the
 patch size or scaled by 1.4. All labels are judged as in suspects.py, with one network per fold. Then networks are
@@ -142,7 +142,9 @@ def main(argv=None) -> None:
     suspects = judge(args.project, planted, held_out_answers(planted, splitter, args.seed, make_trainer))
     seconds = time.perf_counter() - start
     hits = int((suspects & wrong).sum())
-    print(f"{hits} of {wrong.sum()} planted labels are among {suspects.sum()} suspects of {len(y)}, {seconds:.0f} s")
+    print(
+        f"{hits} of {wrong.sum()} planted labels are among {suspects.sum()} suspects; {len(y)} labels, {seconds:.0f} s"
+    )
     right = (suspects & wrong).reshape(-1, *[1] * (y.ndim - 1))
     checked = dataclasses.replace(train, y=np.where(right, train.y, y))
     versions = {"as it was": train, "planted": planted, "checked": checked, "dropped": planted.take(~suspects)}

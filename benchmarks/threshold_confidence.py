@@ -1,8 +1,8 @@
-"""Measures how much recall a confident threshold costs, and how often its true false positive rate exceeds the limit.
+"""Measures how much recall a confident threshold costs, and how often its real false positive rate exceeds the limit.
 
 Five networks score the recordings that they were not trained on, as in classifier_cross_validation.py. From these
 scores, validation sets of different sizes are drawn: single patches, as the guarantee assumes, or whole recordings, as
-in practice. A threshold is chosen on each set. The true rates are assumed to be those on all patches together.
+in practice. A threshold is chosen on each set. The real rates are taken to be those on all patches together.
 
     .venv/bin/python benchmarks/threshold_confidence.py --data-root data --filters 8 8 16 16
 
@@ -33,7 +33,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: bool) -> np.ndarray:
-    """Draws the rows of a validation set, with replacement; `negatives` of its patches have no ball."""
+    """Draws the rows of a validation set with replacement; at least `negatives` of the patches show no ball."""
     if not whole:
         balls, others = np.flatnonzero(labels), np.flatnonzero(~labels)
         return np.concatenate([rng.choice(others, negatives), rng.choice(balls, negatives * len(balls) // len(others))])

@@ -39,7 +39,7 @@ FAULTS = {
     "500": Fault("status", 500),
     "401": Fault("status", 401),
     "413 on files": Fault("status", 413, only="mlflow-artifacts"),
-    "hangs up in an upload": Fault("cut", only="mlflow-artifacts"),
+    "hangs up during uploads": Fault("cut", only="mlflow-artifacts"),
 }
 
 
@@ -193,7 +193,7 @@ class _Clock:
         return self.watched[-1][1] - before[-1] < 0.05 and self.watched[-1][1] > 1
 
     def result(self) -> dict:
-        """Compares each block that has the mirror running with the next block, by wall and CPU time."""
+        """Compares each block during which the mirror runs with the next block, by wall and CPU time."""
         wall, cpu = ([block[kind] for block in self.blocks] for kind in (0, 1))
         epoch_s = statistics.median(wall[1::2]) / self.block
         return {

@@ -1,4 +1,4 @@
-"""Finds labelled circles that are probably wrong: they are further from the prediction than size and blur explain."""
+"""Finds labelled circles that are probably wrong: further from the prediction than size and blur can explain."""
 
 import argparse
 
@@ -33,7 +33,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
 
 
 def unexplained(y, circles, sharp) -> np.ndarray:
-    """Returns how much larger each error is than size and blur explain, in robust standard deviations, float64 [n].
+    """Returns how far each error exceeds what size and blur explain, in robust standard deviations, float64 [n].
 
     The error is the distance between label and prediction as vectors [radius, x, y], with radius and centre in units
     of their spread (1.4826 times the median absolute deviation). A linear function of the logarithms of radius and

@@ -1,6 +1,6 @@
 """Computes the detector's metrics: pure functions of true and predicted circles, without I/O.
 
-A circle is [radius, center_x, center_y] in fractions of the patch. Errors in pixels are pixels of the network's input.
+A circle is [radius, center_x, center_y] in fractions of the patch. Errors in pixels refer to the network's input.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def circle_iou(a, b) -> np.ndarray:
     """Returns the intersection over union of pairs of circles.
 
     Args:
-        a, b: [n, 3], circles. A radius of 0 or less is an empty circle: its overlap is 0.
+        a, b: [n, 3], circles. A circle with a radius of 0 or less is empty: its overlap is 0.
 
     Returns:
         float64 [n] in 0..1.

@@ -25,12 +25,12 @@ def build_model(
         filters: output channels of the four convolutions.
         dense: units of the hidden dense layer.
         regularize: add dropout before the output.
-        mean: mean of the training pixels per channel, in units of the full range 0..1.
-        mean_circle: mean of the training circles. The untrained network predicts this circle; otherwise, the first
-            epochs would only learn the mean.
+        mean: mean of the training pixels per channel, as a fraction of the full range (0..1).
+        mean_circle: mean of the training circles. The untrained network predicts this circle; otherwise, it would
+            only learn the mean in the first epochs.
 
     Returns:
-        A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.
+        A functional keras.Model: [n, height, width, channels] of raw pixels 0..255 -> [n, 3] circles.
     """
     inputs = keras.Input(input_shape, name="patch")
     x = trunk(inputs, filters, dense, regularize, mean)

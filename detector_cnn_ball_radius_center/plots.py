@@ -116,7 +116,7 @@ def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> 
 
 
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Draws predicted against true values; a slope below one means that the predictions tend to the mean."""
+    """Draws predicted against true values; a slope below one means that the predictions tend towards the mean."""
     y, circles = np.asarray(y, float), np.asarray(circles, float)
     with plots.figure(path, height=7.6) as drawing:
         panels = drawing.subplots(2, 2).ravel()
@@ -143,7 +143,7 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
-    """Draws how many balls are detected, in all and with enough overlap, against false positives.
+    """Draws how many balls are detected, in total and with enough overlap, against false positives.
 
     The values at the chosen threshold are marked.
 

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
 def check_family(classification: Path, detection: Path) -> None:
     """Refuses two files of the archive that were not cut and converted in the same way.
 
-    Only the names of the files are compared. Files with other names than those of the archive are accepted here.
+    Only the names of the files are compared. Files that are not named like those of the archive are accepted.
 
     Raises:
         UserError: the files belong to different families.

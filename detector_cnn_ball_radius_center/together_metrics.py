@@ -62,7 +62,7 @@ def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float
     Args:
         balls: patches with a ball and their true circles, from the detection file.
         others: patches without a ball, from the classification file.
-        threshold: a probability at or above it is a detection, compared as float32.
+        threshold: the lowest probability that counts as a detection, compared as float32.
     """
     threshold = np.float32(threshold)
     numbers = {"balls": len(balls), "others": len(others)}

@@ -93,7 +93,7 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
             elif item.patch or item.certified or any(box.kind == BALL for box in item.boxes):
                 camera = item.camera or settings.camera
                 if not camera:
-                    guessed += item.place.size if item.patch == "labelled" else 1  # a part of an HDF5 file
+                    guessed += item.place.size if item.patch == "labelled" else 1  # several patches of an HDF5 file
                 store.add(item, camera or "top", file_name(item.recording))
     return guessed
 

@@ -123,7 +123,7 @@ def _touches(patch: Patch, boxes: list[tuple[float, float, float, float]]) -> bo
 
 
 def _repeats(patch: Patch, found: list[Patch]) -> bool:
-    """Whether a patch's centre is in the inner half of an earlier patch."""
+    """Returns whether a patch's centre is in the inner half of an earlier patch."""
     left, top, side = patch
     return any(
         max(abs(left + side / 2 - x - other / 2), abs(top + side / 2 - y - other / 2)) < other / 4

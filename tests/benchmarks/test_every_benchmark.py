@@ -91,13 +91,13 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_benchmark_measures(command, folder):
+def test_a_benchmark_runs_and_prints_its_result(command, folder):
     script, *arguments = command.split()
     if "_header" in script and not shutil.which("g++"):
         pytest.skip("g++ is not installed")
     path, settings = ROOT / "benchmarks" / f"{script}.py", environment()
     words = [path]
-    if f"-m benchmarks.{script}" in path.read_text(encoding="utf-8"):  # its docstring runs it as a module
+    if f"-m benchmarks.{script}" in path.read_text(encoding="utf-8"):  # its docstring says to run it as a module
         words, settings["PYTHONPATH"] = ["-m", f"benchmarks.{script}"], str(ROOT)
     whole = [sys.executable, *words, *arguments]
     ended = subprocess.run(whole, cwd=folder, env=settings, capture_output=True, text=True, check=False)

@@ -38,7 +38,7 @@ def test_whole_recordings_are_drawn_until_there_are_enough_negatives(benchmark, 
     assert len(set(recording[single])) > 50
 
 
-def test_the_limit_is_kept_for_single_patches_but_not_for_recordings(benchmark, patches):
+def test_the_limit_holds_for_single_patches_but_not_for_recordings(benchmark, patches):
     rows = benchmark.measure(*patches, draws=60)
     found = {(row["whole_recordings"], row["negatives"], row["confidence"]): row for row in rows}
     for negatives in benchmark.NEGATIVES:

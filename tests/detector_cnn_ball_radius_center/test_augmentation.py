@@ -49,7 +49,7 @@ def flags(*values):
     return [tf.fill([COUNT], value) for value in values]
 
 
-def test_the_measurement_is_correct():
+def test_the_discs_are_measured_correctly():
     x, y, _ = discs(0, (0.15, 0.4, 0.4), (0.3, 0.6, 0.6))
     np.testing.assert_allclose(measured(x), y - OFFSET, atol=0.002)
 
@@ -78,7 +78,7 @@ def test_shift_is_the_distance_that_the_content_moves():
 
 
 @pytest.mark.parametrize("planes", [1, 3])
-def test_flip_mirrors_the_chosen_patches_only_and_exactly(planes):
+def test_flip_is_exact_and_mirrors_only_the_chosen_patches(planes):
     x = (
         np.random.default_rng(0).integers(0, 256, (4, 12, 16, planes)).astype(np.float32)
     )  # wider than high, so that the test fails if the axes are mixed up
@@ -112,7 +112,7 @@ def test_four_quarter_turns_are_the_identity(seed):
     np.testing.assert_allclose(turned[1], y, atol=1e-6)
 
 
-def test_a_clockwise_quarter_turn_by_hand():
+def test_a_clockwise_quarter_turn_matches_a_hand_calculation():
     _, circles = turn(
         tf.zeros([1, 16, 16, 1]),
         tf.constant(np.float32([[0.4, 0.3, 0.6]]) + OFFSET),
@@ -138,7 +138,7 @@ def test_no_centre_is_pushed_out_of_the_patch(seed):
     np.testing.assert_allclose((measured(moved[whole]) + OFFSET)[:, 1:], circles[whole, 1:], atol=0.1 / 16)
 
 
-def test_a_ball_whose_centre_is_outside_in_the_file_is_not_pushed_further_out():
+def test_a_labelled_centre_outside_the_patch_is_not_pushed_further_out():
     y = np.tile(np.float32([[0.3, 1.014, 0.02]]) + OFFSET, (COUNT, 1))
     ones, x = tf.ones([COUNT]), tf.zeros([COUNT, 16, 16, 1])
     _, flipped = turn(x, y, *flags(False, True, True))
@@ -150,7 +150,7 @@ def test_a_ball_whose_centre_is_outside_in_the_file_is_not_pushed_further_out():
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_the_recipe_varies_per_patch_and_step_and_gives_the_same_when_compiled(channels):
+def test_the_recipe_varies_by_patch_and_step_and_gives_the_same_result_when_compiled(channels):
     rng = np.random.default_rng(0)
     x = np.tile(rng.integers(0, 256, (1, 16, 16, channels)), (64, 1, 1, 1)).astype(np.float32)
     y = np.tile(np.float32([[0.4, 0.45, 0.6]]), (64, 1))

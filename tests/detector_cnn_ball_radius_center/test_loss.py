@@ -16,7 +16,7 @@ seeds = st.integers(0, 2**32 - 1)
 def circles(seed, low=(0.05, 0.0, 0.0), high=(0.75, 1.0, 1.0)):
     """Draws a thousand circles (float32).
 
-    Two such sets contain pairs of circles that are equal, pairs that touch, and pairs that are far apart.
+    Two of these sets contain pairs of identical circles, pairs that overlap, and pairs that are far apart.
     """
     drawn = np.random.default_rng(seed).uniform(low, high, (1000, 3)).astype(np.float32)
     drawn[::10, 1:] = 0.5
@@ -34,7 +34,7 @@ def gradient(loss, y, found):
 
 @given(seeds)
 @settings(deadline=None, max_examples=5)
-def test_circle_iou_loss_contains_the_true_iou(seed):
+def test_circle_iou_loss_agrees_with_the_iou_of_the_metrics(seed):
     """Without the penalty for the distance, 1 - loss equals the IoU that the metrics compute."""
     y, found = circles(seed), circles(seed + 1)
     distance = np.hypot(*(y - found)[:, 1:].T)
@@ -47,7 +47,7 @@ def test_circle_iou_loss_contains_the_true_iou(seed):
 @given(seeds)
 @settings(deadline=None, max_examples=5)
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_is_finite_with_its_gradient_anywhere(name, seed):
+def test_every_loss_and_its_gradient_are_finite_everywhere(name, seed):
     found = circles(seed + 1, (-1, -2, -2), (1, 2, 2))
     value, slope = gradient(make_loss(name), circles(seed), found)
     assert np.isfinite(value).all()
@@ -62,7 +62,7 @@ def test_every_loss_is_finite_with_its_gradient_anywhere(name, seed):
     [(0.2, 0.1, 0.1), (0.2, 0.95, 0.5), (0.3, 0.6, 0.5), (0.39, 0.5, 0.5), (0.41, 0.5, 0.5), (-0.2, 0.5, 0.5)],
     ids=["disjoint", "disjoint beside", "overlapping", "inside", "around", "negative radius"],
 )
-def test_a_small_step_down_the_gradient_helps(name, found):
+def test_a_small_step_down_the_gradient_reduces_the_loss(name, found):
     y = np.float32([[0.4, 0.5, 0.5]]) if found[0] > 0.2 or found[0] < 0 else np.float32([[0.2, 0.6, 0.5]])
     before, slope = gradient(make_loss(name), y, [found])
     assert np.abs(slope).max() > 0
@@ -70,7 +70,7 @@ def test_a_small_step_down_the_gradient_helps(name, found):
     assert after[0] < before[0]
 
 
-def test_the_gradient_of_the_overlap_equals_small_differences():
+def test_the_gradient_of_the_overlap_agrees_with_finite_differences():
     y, found = np.float32([[0.4, 0.5, 0.5]]), np.float32([[0.35, 0.62, 0.44]])
     _, slope = gradient(circle_iou_loss, y, found)
 
@@ -97,6 +97,6 @@ def test_huber_is_quadratic_near_and_linear_far():
     np.testing.assert_allclose(huber(tf.constant(y), tf.constant(found)), [0.125 / 3, 2.5 / 3], rtol=1e-5)
 
 
-def test_mean_absolute_error_by_hand():
+def test_mean_absolute_error_matches_a_hand_calculation():
     value = make_loss("mae")(tf.zeros([1, 3]), tf.constant([[0.3, -0.6, 0.0]]))
     np.testing.assert_allclose(value, [0.3], rtol=1e-6)

@@ -18,7 +18,7 @@ def counted_iou(a, b, cells=1500):
 
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=20)
-def test_iou_equals_the_one_of_counted_cells(seed):
+def test_iou_agrees_with_counting_cells(seed):
     a, b = np.random.default_rng(seed).uniform((0.1, 0.1, 0.1), (0.6, 0.9, 0.9), (2, 3))
     assert circle_iou([a], [b])[0] == pytest.approx(counted_iou(a, b, 600), abs=0.02)
     assert circle_iou([a], [b])[0] == pytest.approx(circle_iou([b], [a])[0], abs=1e-12)
@@ -32,7 +32,7 @@ def test_iou_equals_the_one_of_counted_cells(seed):
         ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # one circle inside the other, and touching it
         ((0.2, 0.2, 0.5), (0.2, 0.6, 0.5), 0),  # touching from outside
         ((0.2, 0.1, 0.1), (0.2, 0.9, 0.9), 0),
-        ((0.4, 0.5, 0.5), (-0.4, 0.5, 0.5), 0),  # a negative radius is not a circle
+        ((0.4, 0.5, 0.5), (-0.4, 0.5, 0.5), 0),  # a circle with a negative radius is empty
         ((0.4, 0.5, 0.5), (0.0, 0.5, 0.5), 0),
         ((0.0, 0.5, 0.5), (0.0, 0.5, 0.5), 0),
         # The centres are one radius apart, so the circles share the area (2 pi / 3 - sqrt(3) / 2) r^2.
@@ -60,7 +60,7 @@ def four():
     return y, found
 
 
-def test_errors_by_hand(four):
+def test_errors_match_a_hand_calculation(four):
     numbers = metrics.evaluate(*four, size=20)
     assert numbers["patches"] == 4
     assert numbers["mean_center_error_px"] == pytest.approx((5 + 20) / 4)
@@ -94,11 +94,11 @@ def test_groups_add_up_to_the_whole(four):
 
 
 @pytest.mark.parametrize(("radius", "name"), [(0.3499, 0), (0.35, 1), (0.4499, 1), (0.45, 2), (1.0, 2), (-0.1, 0)])
-def test_a_radius_at_the_limit_of_two_classes_belongs_to_the_upper_one(radius, name):
+def test_a_radius_on_the_boundary_of_two_classes_belongs_to_the_upper_one(radius, name):
     assert metrics.radius_class([radius])[0] == list(metrics.RADIUS_CLASSES)[name]
 
 
-def test_the_baseline_is_one_circle_for_all():
+def test_the_baseline_predicts_the_same_circle_for_all_patches():
     y = np.array([[0.3, 0.5, 0.5], [0.5, 0.5, 0.5], [0.4, 0.6, 0.5]])
     numbers = metrics.baseline(y, [0.4, 0.5, 0.5], size=10)
     assert numbers["baseline_median_radius_error_px"] == pytest.approx(1)

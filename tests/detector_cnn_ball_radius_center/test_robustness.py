@@ -7,7 +7,7 @@ from common.runs import corruptions
 from detector_cnn_ball_radius_center import robustness
 
 
-def test_the_sheet_measures_moved_circles_and_names_the_weakest(tmp_path):
+def test_the_sheet_moves_the_true_circles_and_names_the_worst_corruption(tmp_path):
     """A detector that finds the centre of bright pixels follows a shift, but is wrong if half of the ball is hidden."""
     rows, columns = np.mgrid[:16, :16] + 0.5
     ball = np.hypot(columns - 8, rows - 8) < 4

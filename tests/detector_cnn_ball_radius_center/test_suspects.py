@@ -32,7 +32,7 @@ def test_planted_circles_are_found(tmp_path, capsys):
     assert "--relabel" not in out
 
 
-def test_size_and_blur_excuse_errors_but_a_wrong_label_stands_out():
+def test_size_and_blur_explain_errors_but_a_wrong_label_stands_out():
     """Errors that grow with the radius, and are ten times as large for blurred balls, are not suspicious."""
     rng = np.random.default_rng(0)
     n = 600
@@ -41,7 +41,7 @@ def test_size_and_blur_excuse_errors_but_a_wrong_label_stands_out():
     size = 0.01 * (y[:, 0] / 0.3) * np.where(sharp < 0.1, 10, 1)
     circles = y + rng.normal(0, 1, y.shape) * size[:, None]
     circles[5] = y[5] + [0, 12 * size[5], 0]
-    for scale in (1, 3):  # works in any unit
+    for scale in (1, 3):  # the unit does not matter
         excess = find_suspects.unexplained(y, y + scale * (circles - y), sharp)
         assert np.flatnonzero(excess > find_suspects.SUSPICIOUS).tolist() == [5]
     unaware = find_suspects.unexplained(y, circles, np.full(n, 0.1))

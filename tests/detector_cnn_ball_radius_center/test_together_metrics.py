@@ -22,7 +22,7 @@ def crafted():
     return balls, others
 
 
-def test_numbers_by_hand(crafted):
+def test_metrics_match_a_hand_calculation(crafted):
     numbers = together_metrics.evaluate(*crafted, threshold=0.7)
     assert numbers["detection_rate"] == 0.75
     assert numbers["detection_rate_iou_0.5"] == 0.5
@@ -31,7 +31,7 @@ def test_numbers_by_hand(crafted):
     assert numbers["false_positives_per_1000"] == 400
 
 
-def test_groups_by_hand(crafted):
+def test_metrics_of_groups_match_a_hand_calculation(crafted):
     rows = {row["name"]: row for row in together_metrics.evaluate_groups(*crafted, threshold=0.7)}
     dark = rows["dark, mean Y below 70"]
     assert (dark["balls"], dark["others"], dark["false_positives_per_1000"]) == (1, 5, 400)
@@ -42,7 +42,7 @@ def test_groups_by_hand(crafted):
     assert "detection_rate" not in rows["below 0.35"]
 
 
-def test_nothing_found_has_no_overlap(crafted):
+def test_the_overlap_is_left_out_if_nothing_is_found(crafted):
     numbers = together_metrics.evaluate(*crafted, threshold=0.99)
     assert numbers["detection_rate"] == 0
     assert "mean_iou" not in numbers

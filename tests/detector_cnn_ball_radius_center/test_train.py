@@ -110,7 +110,7 @@ def test_evaluate_gives_the_same_numbers_as_the_run(finished, files, tmp_path, c
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_trains(loss, files):
+def test_every_loss_improves_the_detector(loss, files):
     """Trains with `build` and `prepare` as the benchmarks do: without a run folder and without pictures."""
     options = parse_args([*SMALL, "--loss", loss, "--epochs", "8"])
     train_part, validation = (read_patches(path, "detection") for path in files[1::2])

@@ -41,7 +41,7 @@ def test_a_name_is_accepted_everywhere_and_stays_in_its_folder(text):
 
 
 @given(st.lists(names, max_size=5))
-def test_a_members_name_keeps_folders_but_leads_nowhere_else(parts):
+def test_a_members_name_keeps_folders_but_never_points_outside(parts):
     name = archives.member_name("/".join(parts))
     assert not name.startswith("/")
     assert "\\" not in name
@@ -49,7 +49,7 @@ def test_a_members_name_keeps_folders_but_leads_nowhere_else(parts):
     assert archives.member_name("a\\b/../c//.") == "a/b/c"
 
 
-def test_an_archive_holds_its_members_under_different_names_and_equal_ones_are_equal_bytes(tmp_path):
+def test_members_get_different_names_and_the_same_members_give_identical_archives(tmp_path):
     members = [("a/x", b"one"), ("a/x", b"two"), ("ä", b""), ("a/x", bytes(10_000))]
     for name in ("one", "two"):
         assert archives.write(tmp_path / name / "log.zip", iter(members)) == 4
@@ -74,7 +74,7 @@ def test_a_recording_that_exists_as_zip_or_folder_needs_replace(tmp_path, other)
     archives.check(tmp_path, ["top/log.zip"], True)
 
 
-def test_published_archives_replace_those_of_their_names_only(tmp_path):
+def test_published_archives_replace_only_archives_of_the_same_name(tmp_path):
     unfinished, root = tmp_path / "unfinished", tmp_path / "root"
     for folder, content in ((root, b"old"), (unfinished, b"new")):
         for camera in ("top", "bottom"):

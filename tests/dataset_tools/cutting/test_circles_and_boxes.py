@@ -33,7 +33,7 @@ def test_circles_of_boxes_at_the_edge():
         ((-900, -900, 900, 900), "box much larger than the picture"),
     ],
 )
-def test_an_impossible_ball_makes_the_picture_uncertified(box, reason):
+def test_no_negatives_are_cut_if_the_box_of_a_ball_is_invalid(box, reason):
     scene, skipped = scene_of(Record("a", (Box("ball", *box),), True), 320, 240, (1, 1))
     assert not scene.free
     assert not scene.balls

@@ -73,7 +73,7 @@ def test_a_picture_gives_the_same_patches_whatever_else_is_cut(tmp_path, picture
         assert {image.tobytes() for *_, image, _ in patches(tmp_path / "alone" / name)} <= everything
 
 
-def test_more_patches_than_allowed_are_left_out_at_random_and_the_others_stay(tmp_path, pictures):
+def test_surplus_patches_are_left_out_at_random_and_the_others_stay_the_same(tmp_path, pictures):
     source = scenes.yolo(pictures)
     assert run(source, "--output", tmp_path / "all") == 0
     assert run(source, "--output", tmp_path / "few", "--max-per-picture", 3) == 0

@@ -8,7 +8,7 @@ from tests.dataset_tools.annotations import scenes
 from .cut_and_read import content, patches, run
 
 
-def test_recordings_and_cameras(tmp_path):
+def test_recordings_and_cameras_are_derived_from_the_path(tmp_path):
     boxes = [(scenes.BALL, 100, 80, 130, 110)]
     names = ["a/top/game-1.png", "a/bottom/game-1.png", "b/x_upper.png", "b/7.png", "2026-11-03-pass1.png"]
     names = dict.fromkeys(names, boxes)
@@ -27,7 +27,7 @@ def test_recordings_and_cameras(tmp_path):
     assert found == {"top/a.zip", "bottom/a.zip", "top/b.zip", "bottom/b.zip"}
 
 
-def test_thinning_and_caps(tmp_path):
+def test_pictures_are_thinned_and_patches_are_limited(tmp_path):
     names = {f"game-{index}.png": [(scenes.BALL, 100, 80, 130, 110)] for index in range(1, 13)}
     folder = scenes.yolo(scenes.write_pictures(tmp_path / "pictures", names), names)
     assert run(folder, "--output", tmp_path / "thin", "--every", 5) == 0
@@ -89,7 +89,7 @@ def test_nothing_is_written_if_nothing_can_be_cut(tmp_path):
         (["--format", "yolov8"], "--format must be one of yolo, coco"),
     ],
 )
-def test_wrong_arguments_get_one_line(arguments, message, tmp_path, pictures):
+def test_wrong_arguments_give_a_one_line_error(arguments, message, tmp_path, pictures):
     boxes = str(scenes.coco(tmp_path))
     with pytest.raises(UserError, match=message) as caught:
         run(scenes.yolo(pictures), "--output", tmp_path / "out", *(part.format(boxes=boxes) for part in arguments))

@@ -22,7 +22,7 @@ from dataset_tools.cutting.options import Geometry, parse_args
         (["--pictures", "nowhere"], "--pictures must be a folder"),
     ],
 )
-def test_wrong_arguments_get_one_line(arguments, message):
+def test_wrong_arguments_give_a_one_line_error(arguments, message):
     with pytest.raises(UserError, match=message) as caught:
         parse_args(["pictures", "--output", "out", *arguments])
     assert "\n" not in str(caught.value)
@@ -35,7 +35,7 @@ def test_the_command_line_loads_nothing_heavy():
     assert loaded.stdout == "set()\n"
 
 
-def test_patch_options_become_the_geometry_and_the_others_settings():
+def test_patch_options_go_into_the_geometry_and_other_options_into_the_settings():
     words = "a b --output out --scale 0.5 2 --per-ball 7 --ball-class sphere ball --jobs 3 --recording (x) --camera top"
     settings = parse_args(words.split())
     assert settings.geometry == Geometry(scale=(0.5, 2.0), per_ball=7)
@@ -49,7 +49,7 @@ def test_patch_options_become_the_geometry_and_the_others_settings():
 
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "*"])
-def test_a_recording_that_is_not_a_regular_expression_is_one_line(pattern, capsys):
+def test_an_invalid_regular_expression_gives_a_one_line_error(pattern, capsys):
     with pytest.raises(SystemExit) as caught:
         parse_args(["a", "--output", "out", "--recording", pattern])
     assert caught.value.code == 2

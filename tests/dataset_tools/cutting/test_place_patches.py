@@ -87,7 +87,7 @@ def test_patches_of_balls_are_squares_inside_the_picture(scene, per_ball, jitter
 
 
 @given(pictures_with_balls(), st.integers(0, 9), st.integers(0, 99))
-def test_negatives_touch_nothing_to_avoid_and_stay_in_the_picture(scene, negatives, seed):
+def test_negatives_stay_in_the_picture_and_outside_the_boxes_to_avoid(scene, negatives, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (scene.height, scene.width, 3), dtype=np.uint8)
     geometry = Geometry(negatives=negatives)
     found = without_balls(scene, pixels, geometry, np.empty(0), Random(seed))
@@ -101,7 +101,7 @@ def test_negatives_touch_nothing_to_avoid_and_stay_in_the_picture(scene, negativ
     assert without_balls(uncertain, pixels, geometry, np.empty(0), Random(seed)) == []
 
 
-def test_negatives_differ_are_not_flat_and_have_the_sizes_of_the_balls():
+def test_negatives_are_distinct_and_not_flat_and_have_the_sizes_of_the_balls():
     scene = Scene(640, 480, [], {}, [], True)
     pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     pixels[:, :320] = 90  # a flat wall

@@ -30,7 +30,7 @@ def test_records_are_returned_in_the_order_of_their_numbers_and_take_little_memo
 
 
 @pytest.mark.slow
-def test_a_million_annotations_are_cut_in_little_memory(tmp_path):
+def test_a_million_annotations_are_cut_with_little_memory(tmp_path):
     pictures = tmp_path / "pictures"
     base = scenes.write_pictures(tmp_path / "base", {f"{n}.png": [] for n in range(4)}, (64, 48))
     pictures.mkdir()

@@ -56,7 +56,7 @@ def test_a_difference_has_the_colour_of_its_verdict(tmp_path, verdict, colour):
     assert all(counts[other] == 0 for other in {plots.BALL, plots.NO_BALL} - {colour})
 
 
-def test_a_gain_is_drawn_to_the_right_of_no_difference(tmp_path):
+def test_a_positive_difference_is_drawn_to_the_right_of_a_negative_one(tmp_path):
     places = []
     for difference in (0.05, -0.05):
         picture = drawn(tmp_path / "c.png", [number(difference, "better")] * 2, [row("all", 0, 0, "all")])
@@ -65,7 +65,7 @@ def test_a_gain_is_drawn_to_the_right_of_no_difference(tmp_path):
     assert places[0] > places[1] + 200
 
 
-def test_fixed_and_broken_patches_have_bars_of_their_size(tmp_path, texts):
+def test_bars_are_proportional_to_the_fixed_and_broken_patches(tmp_path, texts):
     numbers = [number(0.0, "none")] * 2
     picture = drawn(tmp_path / "c.png", numbers, [row("game", 80, 20)])
     below = picture[len(picture) // 2 : -100]  # without the legend
@@ -82,11 +82,11 @@ def test_the_recordings_with_most_changed_patches_are_shown(tmp_path, texts):
     assert len(fewer) < len(picture)  # with fewer bars, the chart is shorter, because each bar keeps its height
 
 
-def test_the_strips_say_what_both_models_reach(tmp_path, texts):
+def test_the_strips_show_the_values_of_both_models(tmp_path, texts):
     drawn(tmp_path / "c.png", [number(0.05, "better"), number(0.01, "worse")], [row("all", 0, 0, "all")])
     assert {"A 50.0 %, B 55.0 %; B - A:", "A 0.500 px, B 0.510 px; B - A:", "recall", "centre error"} <= set(texts)
 
 
-def test_undefined_measures_leave_the_bars(tmp_path, texts):
+def test_the_bars_are_drawn_even_if_the_measures_are_undefined(tmp_path, texts):
     drawn(tmp_path / "c.png", [], [row("game", 3, 4)])
     assert {"3", "4", "B is better"} <= set(texts)

@@ -1,4 +1,4 @@
-"""Checks that only models for the same patches are compared, and that notes name reasons to doubt the result."""
+"""Checks that only models for the same patches are compared, and that notes give reasons to doubt the result."""
 
 from types import SimpleNamespace
 
@@ -44,7 +44,7 @@ def opened(folder, names: list[str], outputs: int, threshold=0.5, part=None):
 
 
 @pytest.mark.parametrize(("name", "outputs"), [("ball", 1), ("circle", 3)])
-def test_a_file_with_both_models_answers_for_either_kind(files, name, outputs):
+def test_a_file_with_both_models_can_be_used_as_either(files, name, outputs):
     folder, models = files
     X = data().X
     single, both = opened(folder, [f"{name}.keras", "both.onnx"], outputs)
@@ -87,7 +87,7 @@ def test_patches_are_read_in_blocks(files):
         ),
     ],
 )
-def test_other_models_are_refused(files, names, outputs, words):
+def test_unsuitable_models_are_refused(files, names, outputs, words):
     with pytest.raises(UserError) as refused:
         opened(files[0], names, outputs)
     assert words in str(refused.value)
@@ -104,7 +104,7 @@ def model(name="m", rule="centres", trained_on=None):
     return SimpleNamespace(name=name, rule=rule, trained_on=trained_on)
 
 
-def test_training_patches_and_other_sampling_rules_are_noted():
+def test_notes_mention_training_patches_and_different_sampling_rules():
     part = data()
     assert notes([model(), model()], part) == []
     (first,) = notes([model("mine", trained_on=part.digest), model(trained_on="0" * 64)], part)

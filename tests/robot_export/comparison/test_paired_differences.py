@@ -61,7 +61,7 @@ def test_the_better_model_is_better_in_both_measures_whatever_their_direction():
 
 
 @pytest.mark.parametrize("recordings", [0, 1, 20])
-def test_exchanging_the_models_exchanges_everything(recordings):
+def test_exchanging_the_models_reverses_the_result(recordings):
     one, other = answers(0), answers(1, 0.4)
     exchanged = {"better": "worse", "worse": "better", "none": "none"}
     for row, back in zip(
@@ -85,7 +85,7 @@ def test_a_difference_in_one_recording_only_is_not_shown():
     assert [row["verdict"] for row in compared(one, other, recordings=0)] == ["better", "better"]
 
 
-def test_undefined_measures_give_no_numbers_and_a_sentence():
+def test_undefined_measures_give_a_sentence_instead_of_numbers():
     undefined = Subject("classification", ("ball",), MEASURES, lambda *_: lambda times: [None, None], None, None, None)
     numbers = differences(undefined, patches(), [(answers(0), 0.5), (answers(1), 0.5)])
     assert numbers == []
