@@ -64,7 +64,7 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 
 
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
-    """Finds the sha256 of a file in a checksum list. The paths in the list may begin with any folders.
+    """Finds the sha256 of a file in a checksum list. The paths in the list may be absolute, or relative to any folder.
 
     `path` is the file's path in the archive. If several entries have the file's name, the entry with the most similar
     path is used. Returns None if there is no entry, or if equally similar entries have different checksums.

@@ -46,7 +46,7 @@ def fetch(
         check: opens the finished temporary file and raises UserError if its content is wrong.
 
     Raises:
-        Unreachable: the file is not cached, and the archive does not answer or `offline` is set.
+        Unreachable: the file is not cached, and either the archive does not answer or `offline` is set.
         NotInArchive: the archive does not have the file.
         ArchiveError: the download failed for another reason; the message gives the reason, the address and advice.
     """
@@ -101,7 +101,7 @@ def address(url: str, name: str) -> str:
 
 
 def _inside(name: str) -> PurePosixPath:
-    """Converts a name to a path; refuses names that lead out of the cache."""
+    """Converts a name to a path; refuses names that point outside the cache."""
     parts = name.split("/")
     control = any(ord(character) < 32 for character in name)
     if control or "\\" in name or PureWindowsPath(name).drive or any(part in ("", ".", "..") for part in parts):
@@ -111,7 +111,7 @@ def _inside(name: str) -> PurePosixPath:
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Lets only one process at a time write `target`; the kernel frees the lock of a process that was killed."""
+    """Lets only one process at a time write `target`; the kernel releases the lock of a process that was killed."""
     lock = FileLock(sibling(target, "lock"))
     try:
         lock.acquire(timeout=0.5)

@@ -94,7 +94,7 @@ def _continue(url: str, part: Path, patience: Patience) -> Version:
 
 
 def _held(url: str, part: Path) -> Version | None:
-    """Returns the version of the file of which `part` is the beginning; None if that is uncertain."""
+    """Returns the version of the file that `part` is the beginning of; None if that is uncertain."""
     version = Version.read(_note(part))
     resumable = version and version.url == url and version.validator and version.length is not None
     return version if resumable and part.is_file() and _size(part) <= version.length else None
@@ -157,7 +157,7 @@ def _refuse_other_content(response: requests.Response, url: str, start: bytes) -
     if page and not re.search(r"\.x?html?$", url):
         raise ArchiveError(
             f"The server sent a web page instead of the file, perhaps the log-in page of the network. Received: "
-            f"status 200, {kind} from {shown(response.url)}. Open the address in a browser to see it."
+            f"status 200, {kind} from {shown(response.url)}. Open the address in a browser to see the page."
         )
     if encoding != "identity":
         raise ArchiveError(

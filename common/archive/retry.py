@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Patience:
-    """Limits for the time and the number of tries of a transfer.
+    """Limits on the time and the number of tries for a transfer.
 
     Maximum number of seconds: `connect_s` to connect, `read_s` without data, `slow_s` with little data. `attempts`:
     maximum number of tries without progress. Pauses begin at about `backoff_s` seconds and double after every failure.

@@ -1,4 +1,4 @@
-"""Lists of checksums are read in all formats in which people publish them."""
+"""Lists of checksums are read in every common format."""
 
 import hashlib
 import random
@@ -40,7 +40,7 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("form", FORMS)
-def test_every_usual_format_is_read(form, ending, encoding):
+def test_every_common_format_is_read(form, ending, encoding):
     lines = [
         "# made today",
         FORMS[form].format(h="f" * 64, n="other.h5"),
@@ -53,7 +53,7 @@ def test_every_usual_format_is_read(form, ending, encoding):
     assert of_file(entries, "classification/family/none.h5") is None
 
 
-def test_the_entry_that_agrees_with_more_of_the_path_counts():
+def test_the_entry_with_the_most_similar_path_is_used():
     lines = [f"{digit * 64}  {path}" for digit, path in (("1", f"old/{PLAIN}"), ("2", PATH), ("3", PLAIN))]
     assert of_file(parse("\n".join(lines[:1])), PATH) == "1" * 64
     assert of_file(parse("\n".join(lines[:2])), PATH) == "2" * 64
@@ -70,7 +70,7 @@ def test_lines_that_are_not_entries(text):
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("piece", ["a", "a ", " ", ":", "SHA256 (", "f" * 64, f"{'f' * 64} ", "a\n", "\\"])
-def test_a_long_line_takes_no_time(piece):
+def test_long_lines_are_read_quickly(piece):
     parse(piece * ((4 << 20) // len(piece)))
     parse((piece * (4000 // len(piece)) + "\n") * 500)
 
@@ -114,7 +114,7 @@ def test_a_list_that_the_server_refuses_is_ignored(bring, server, status):
     assert bring().read_bytes() == CONTENT
 
 
-def test_a_list_that_cannot_be_read_now_keeps_what_has_arrived(bring, server, tmp_path):
+def test_if_the_list_cannot_be_read_now_the_downloaded_file_is_kept(bring, server, tmp_path):
     server.beside = Fault(status=503)
     assert "was downloaded and is kept" in refused(bring)
     assert not (tmp_path / NAME).exists()
@@ -154,6 +154,6 @@ def test_a_list_without_the_file_is_reported(bring, server, capsys, content):
     assert f"SHA256SUMS of the archive does not name {FILE}, so its checksum was not checked" in capsys.readouterr().err
 
 
-def test_without_a_list_nothing_is_said(bring, capsys):
+def test_without_a_list_there_is_no_message(bring, capsys):
     bring()
     assert "SHA256SUMS" not in capsys.readouterr().err

@@ -58,7 +58,7 @@ def test_a_server_that_does_not_speak_tls(server, tmp_path):
         fetch(NAME, tmp_path, server.url.replace("http:", "https:"), patience=IMPATIENT)
 
 
-def test_a_certificate_that_nobody_signed(server, tmp_path):
+def test_a_self_signed_certificate(server, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path / "server.pem"))
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -112,7 +112,7 @@ def test_a_proxy_that_refuses(server, tmp_path, monkeypatch):
         "http://user@/",
     ],
 )
-def test_a_redirect_to_nowhere_is_one_line(bring, server, tmp_path, to):
+def test_an_invalid_redirect_is_reported_in_one_line(bring, server, tmp_path, to):
     server.always = Fault(status=302, headers={"Location": to})
     with pytest.raises(ArchiveError) as caught:
         bring()
@@ -161,7 +161,7 @@ def test_an_address_is_shown_without_user_query_and_fragment(host, rest):
         (UnicodeError("x"), ArchiveError, "address is invalid"),
     ],
 )
-def test_only_faults_that_may_pass_are_tried_again(error, kind, words):
+def test_only_temporary_faults_are_tried_again(error, kind, words):
     found = request_trouble(error, "https://host/a.h5")
     assert type(found) is kind
     assert words in str(found)

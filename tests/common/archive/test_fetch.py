@@ -52,7 +52,7 @@ def test_offline_says_what_is_missing_and_sends_no_request(bring, server):
     assert server.asked == []
 
 
-def test_origin_of_a_file_that_was_replaced_by_hand_is_the_file(bring):
+def test_the_origin_of_a_file_replaced_by_hand_is_its_own_path(bring):
     path = bring()
     path.write_bytes(b"mine")
     assert archive.origin_of(path) == str(path)
@@ -61,7 +61,7 @@ def test_origin_of_a_file_that_was_replaced_by_hand_is_the_file(bring):
 @pytest.mark.parametrize(
     "name", ["Devils_32x32x3_nsamples_ 215820/a b.zip", "100%/c%20d#e?f.h5", "größe/ü.h5", "top.pkl"]
 )
-def test_names_are_quoted_on_the_wire(bring, server, name):
+def test_names_are_percent_encoded_in_requests(bring, server, name):
     server.files[name] = b"content of " + name.encode()
     assert bring(name).read_bytes() == server.files[name]
 
@@ -75,7 +75,7 @@ def test_the_address_may_have_a_path_and_a_slash_at_its_end(server, tmp_path):
 @pytest.mark.parametrize(
     "name", ["", "/etc/passwd", "../a", "a/../../b", "a//b", "a/", "./a", "a\\b", "C:a", "a\nb", "a\0b", ".."]
 )
-def test_names_that_leave_the_folder_are_refused(bring, server, tmp_path, name):
+def test_invalid_names_and_names_outside_the_folder_are_refused(bring, server, tmp_path, name):
     assert "Received" in refused(bring, name=name)
     assert server.asked == []
     assert list(tmp_path.iterdir()) == []
@@ -124,7 +124,7 @@ sys.exit(run_main(lambda: fetch(sys.argv[1], sys.argv[2], sys.argv[4]) and None)
 """
 
 
-def test_when_the_disk_takes_no_more_the_part_on_it_is_kept(bring, server, tmp_path):
+def test_if_writing_fails_the_part_that_is_on_the_disk_is_kept(bring, server, tmp_path):
     command = [sys.executable, "-c", LIMITED, NAME, str(tmp_path), "100000", server.url]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
@@ -150,12 +150,12 @@ def test_a_full_disk_keeps_what_has_arrived(bring, server, monkeypatch):
     assert server.ranges(NAME) == [None]
 
 
-def test_a_file_in_the_place_of_a_folder(bring, tmp_path):
+def test_a_file_where_a_folder_should_be(bring, tmp_path):
     (tmp_path / "classification").write_bytes(b"")
     assert f"cannot be stored: Not a directory. Received: {tmp_path / NAME}" in refused(bring)
 
 
-def test_a_folder_in_the_place_of_the_file(bring, tmp_path):
+def test_a_folder_where_the_file_should_be(bring, tmp_path):
     (tmp_path / NAME).mkdir(parents=True)
     assert f"cannot be stored: Is a directory. Received: {tmp_path / NAME}" in refused(bring)
 
@@ -165,7 +165,7 @@ def test_a_name_that_is_too_long_for_the_disk(bring):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_cannot_be_written(bring, tmp_path):
+def test_a_folder_that_cannot_be_written_to(bring, tmp_path):
     tmp_path.chmod(0o500)
     try:
         assert "cannot be stored: Permission denied" in refused(bring)
@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_written(bring, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a file system where not even root can make folders")
-def test_a_file_system_that_cannot_be_written(server):
+def test_a_file_system_that_cannot_be_written_to(server):
     with pytest.raises(ArchiveError, match=r"cannot be stored: .* choose another data folder"):
         fetch(NAME, "/sys/kernel", server.url, patience=QUICK)
     assert not isinstance(refusal(server, NAME), NotInArchive)
@@ -188,7 +188,7 @@ def refusal(server, name: str) -> ArchiveError:
 
 
 @pytest.mark.parametrize("number", ["EACCES", "EROFS", "EPERM"])
-def test_the_message_for_a_folder_that_cannot_be_written(bring, monkeypatch, number):
+def test_the_message_for_a_folder_that_cannot_be_written_to(bring, monkeypatch, number):
     import errno
 
     def refuse(*_, **__):
@@ -257,19 +257,19 @@ def test_a_killed_download_blocks_nobody_and_is_resumed(bring, server, tmp_path)
     assert server.ranges(NAME) == [None, "bytes=1000-"]
 
 
-def test_after_a_failed_download_the_next_process_tries_itself(bring, server):
+def test_after_a_failed_download_the_next_call_tries_again(bring, server):
     server.faults.append(Fault(status=404))
     refused(bring, NotInArchive)
     assert bring().read_bytes() == CONTENT
 
 
-def test_the_note_of_an_origin_is_plain_json(bring, tmp_path):
+def test_the_origin_is_stored_as_plain_json(bring, tmp_path):
     note = json.loads(archive.sibling(bring(), "origin").read_text())
     assert sorted(note) == ["length", "url", "validator"]
 
 
 @pytest.mark.parametrize("fault", [RuntimeError, MemoryError, TypeError, KeyError, OSError, RecursionError])
-def test_after_a_failed_check_of_any_kind_the_next_try_starts_again(bring, server, tmp_path, fault):
+def test_after_any_failed_check_the_file_is_downloaded_again(bring, server, tmp_path, fault):
     def check(path):
         raise fault("an unexpected \x1b[31m fault")
 
@@ -286,7 +286,7 @@ def test_after_a_failed_check_of_any_kind_the_next_try_starts_again(bring, serve
     [None, b"\xff\xfe", b"[]", b"null", b"[" * 100_000, b'{"url": 5, "validator": [], "length": "x"}', "pipe"],
 )
 @pytest.mark.parametrize("note", ["origin", "absent", "part", "part.json"])
-def test_anything_may_lie_beside_a_cached_file(tmp_path, server, note, content):
+def test_a_cached_file_is_used_whatever_lies_beside_it(tmp_path, server, note, content):
     family = parse_stem(DEFAULT_STEMS["classification"], "classification")
     for split in ("train", "validation", "test"):
         path = sibling(tmp_path / family.file(split), note)

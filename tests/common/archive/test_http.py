@@ -27,13 +27,13 @@ def test_a_missing_file_is_requested_once(bring, server, status):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 405])
-def test_a_refusal_is_not_repeated(bring, server, status):
+def test_a_refused_request_is_not_repeated(bring, server, status):
     server.always = Fault(status=status)
     assert f"status {status}" in refused(bring)
     assert len(server.asked) == 1
 
 
-def test_a_redirect_is_followed_and_a_circle_is_not(bring, server):
+def test_a_redirect_is_followed_but_a_redirect_loop_is_an_error(bring, server):
     server.files["elsewhere.h5"] = OTHER
     server.faults.append(Fault(status=302, headers={"Location": "/elsewhere.h5"}))
     assert bring().read_bytes() == OTHER
@@ -41,7 +41,7 @@ def test_a_redirect_is_followed_and_a_circle_is_not(bring, server):
     assert "is invalid" in refused(bring, name="circle.h5")
 
 
-def test_a_server_that_stalls_in_the_middle_is_given_up(bring, server, tmp_path):
+def test_a_transfer_that_stalls_in_the_middle_is_aborted(bring, server, tmp_path):
     server.always = Fault(stall_at=1000)
     server.faults.append(Fault(stall_at=100_000))
     text = refused(bring, patience=Patience(read_s=0.2, attempts=1))
@@ -49,12 +49,12 @@ def test_a_server_that_stalls_in_the_middle_is_given_up(bring, server, tmp_path)
     assert partial(tmp_path).stat().st_size == 100_000
 
 
-def test_a_server_that_never_answers_cannot_be_reached(bring, server):
+def test_a_server_that_never_answers_counts_as_unreachable(bring, server):
     server.always = Fault(held_by=server.stopping)
     assert "it does not answer in time" in refused(bring, Unreachable, patience=IMPATIENT)
 
 
-def test_a_page_in_place_of_the_file_is_recognised(bring, server, tmp_path):
+def test_a_web_page_instead_of_the_file_is_recognised(bring, server, tmp_path):
     server.always = Fault(body=b"<html>Please log in</html>", headers={"Content-Type": "text/html; charset=utf-8"})
     assert "web page" in refused(bring)
     server.always = Fault(body=b"\n<!DOCTYPE html><html>Please log in</html>")
@@ -62,7 +62,7 @@ def test_a_page_in_place_of_the_file_is_recognised(bring, server, tmp_path):
     assert left_behind(tmp_path) == []
 
 
-def test_a_page_does_not_cost_the_partial_file(bring, server):
+def test_a_web_page_does_not_replace_the_partial_file(bring, server):
     page = Fault(body=b"<html>", headers={"Content-Type": "text/html"}, no_range=True)
     server.faults.extend([Fault(cut_at=100_000), page])
     refused(bring)
@@ -103,7 +103,7 @@ class Drip:
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(("lists", "headers"), [(False, False), (True, False), (False, True), (True, True)])
-def test_a_transfer_without_progress_ends(bring, server, monkeypatch, tmp_path, lists, headers):
+def test_a_transfer_that_is_too_slow_is_aborted(bring, server, monkeypatch, tmp_path, lists, headers):
     drip = Drip(monkeypatch, server, lists, headers)
     server.files[LIST] = b"x"
     patience = Patience(connect_s=0.3, read_s=0.3, attempts=2, backoff_s=0.001, slow_s=0.4) if headers else SLOW
@@ -126,14 +126,14 @@ def test_a_slow_transfer_that_makes_progress_is_not_stopped(bring, server, monke
     assert bring(patience=SLOW).read_bytes() == CONTENT
 
 
-def test_a_packed_list_of_a_gigabyte_is_read_in_part(bring, server):
+def test_only_the_start_of_a_huge_compressed_list_is_read(bring, server):
     packed = gzip.compress(bytes(1 << 28), 9)
     server.files[LIST] = packed
     server.beside = Fault(headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
     assert bring().read_bytes() == CONTENT
 
 
-def test_a_packed_list_is_obeyed(bring, server):
+def test_a_compressed_list_is_used(bring, server):
     server.files[LIST] = gzip.compress(f"{'0' * 64}  {Path(NAME).name}\n".encode())
     server.beside = Fault(headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
     assert "does not match the archive's SHA256SUMS and was deleted" in refused(bring)

@@ -86,7 +86,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_index_pages_of_strangers_name_what_is_in_them(server, page):
+def test_bad_links_on_an_index_page_do_not_hide_good_ones(server, page):
     start = b"<html><title>Index of /</title>"
     server.files["family/"] = start + page + b'<a href="good.h5">good</a>'
     found = listing("family", server.url, patience=QUICK)

@@ -31,7 +31,7 @@ def test_tries_that_get_further_are_not_counted(bring, server):
     assert len(server.ranges(NAME)) == 8
 
 
-def test_a_server_without_range_that_always_cuts_is_given_up(bring, server, tmp_path):
+def test_a_server_that_always_breaks_off_and_cannot_resume_is_an_error(bring, server, tmp_path):
     server.always = Fault(cut_at=1000, no_range=True)
     assert "3 tries in a row" in refused(bring)
     assert not (tmp_path / NAME).exists()
@@ -45,7 +45,7 @@ def test_an_interrupted_download_is_kept_and_resumed_the_next_time(bring, server
     assert server.ranges(NAME)[-1] == "bytes=123456-"
 
 
-def test_without_a_validator_nothing_is_joined(bring, server):
+def test_without_a_validator_nothing_is_resumed(bring, server):
     server.validators = ()
     server.faults.append(Fault(cut_at=1000))
     assert bring().read_bytes() == CONTENT
@@ -61,31 +61,31 @@ def test_weak_validators_are_not_used(bring, server, etag, modified):
 
 
 @pytest.mark.parametrize("fault", [Fault(), Fault(no_if_range=True), Fault(no_range=True)])
-def test_a_file_that_changed_meanwhile_is_started_again(bring, server, fault):
+def test_a_file_that_changed_in_the_meantime_is_downloaded_again(bring, server, fault):
     server.faults.extend([Fault(cut_at=100_000, body=OTHER), fault])
     assert bring().read_bytes() == CONTENT
 
 
-def test_a_shorter_file_after_a_change_is_started_again(bring, server):
+def test_a_file_that_became_shorter_is_downloaded_again(bring, server):
     server.faults.append(Fault(cut_at=200_000, body=OTHER))
     server.files[NAME] = CONTENT[:1000]
     assert bring().read_bytes() == CONTENT[:1000]
 
 
-def test_a_refused_range_starts_again(bring, server):
+def test_a_refused_range_restarts_the_download(bring, server):
     server.faults.extend([Fault(cut_at=100_000), Fault(status=416)])
     assert bring().read_bytes() == CONTENT
     assert server.ranges(NAME) == [None, "bytes=100000-", None]
 
 
 @pytest.mark.parametrize("lie", ["bytes 0-299999/300000", "bytes 100000-299999/300001", "bytes 100000-299999/*", ""])
-def test_a_lying_content_range_is_not_believed(bring, server, lie):
+def test_a_wrong_content_range_restarts_the_download(bring, server, lie):
     server.faults.extend([Fault(cut_at=100_000), Fault(headers={"Content-Range": lie})])
     assert bring().read_bytes() == CONTENT
     assert server.ranges(NAME) == [None, "bytes=100000-", None]
 
 
-def test_a_part_that_is_shorter_than_its_range_is_resumed(bring, server):
+def test_a_response_that_is_shorter_than_its_range_is_resumed(bring, server):
     server.faults.extend([Fault(cut_at=100_000), Fault(headers={"Content-Length": "50000"})])
     assert bring().read_bytes() == CONTENT
     assert server.ranges(NAME) == [None, "bytes=100000-", "bytes=150000-"]
@@ -100,7 +100,7 @@ def test_a_partial_file_that_is_too_long_is_not_used(bring, server, tmp_path):
     assert server.ranges(NAME) == [None, "bytes=1000-", "bytes=1000-", None]
 
 
-def test_a_partial_file_of_another_archive_is_not_used(server, bring, tmp_path):
+def test_a_partial_file_from_another_archive_is_not_used(server, bring, tmp_path):
     server.files[f"mirror/{NAME}"] = CONTENT
     server.faults.extend([Fault(cut_at=1000, body=OTHER), *[Fault(status=500)] * 2])
     with pytest.raises(ArchiveError):
@@ -110,7 +110,7 @@ def test_a_partial_file_of_another_archive_is_not_used(server, bring, tmp_path):
 
 
 @pytest.mark.parametrize("note", ["", "{", "[]", '{"url": 1}', "null"])
-def test_a_partial_file_with_a_damaged_note_is_downloaded_again(bring, server, tmp_path, note):
+def test_a_partial_file_whose_json_file_is_damaged_is_downloaded_again(bring, server, tmp_path, note):
     part = partial(tmp_path)
     part.parent.mkdir(parents=True)
     part.write_bytes(OTHER[:500])
@@ -164,11 +164,11 @@ def test_a_body_shorter_than_declared_is_not_put_in_place(bring, server, tmp_pat
 
 
 @pytest.mark.parametrize("declared", ["many", "-5"])
-def test_a_senseless_length_is_ignored(bring, server, declared):
+def test_an_invalid_length_is_ignored(bring, server, declared):
     server.always = Fault(headers={"Content-Length": declared})
     assert bring().read_bytes() == CONTENT
 
 
-def test_an_empty_file_is_a_file(bring, server):
+def test_an_empty_file_is_downloaded(bring, server):
     server.files["empty.h5"] = b""
     assert bring("empty.h5").read_bytes() == b""

@@ -10,19 +10,19 @@ from .client import CONTENT, refused
 from .misbehaving_server import Fault
 
 
-def test_a_server_that_recovers_is_asked_again(bring, server):
+def test_a_download_succeeds_when_the_server_recovers(bring, server):
     server.faults.extend([Fault(status=500), Fault(hang_up=True)])
     assert bring().read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408])
-def test_a_server_that_only_fails_cannot_be_reached(bring, server, status):
+def test_a_server_that_only_sends_errors_counts_as_unreachable(bring, server, status):
     server.always = Fault(status=status)
     assert f"status {status} (3 tries in a row)" in refused(bring, Unreachable)
     assert len(server.asked) == 3
 
 
-def test_the_pauses_grow_and_differ(bring, server, monkeypatch):
+def test_the_pauses_grow_and_vary_randomly(bring, server, monkeypatch):
     pauses = []
     monkeypatch.setattr(http.time, "sleep", pauses.append)
     server.always = Fault(status=503)

@@ -34,7 +34,7 @@ def test_candidates_that_touch_a_ball_are_not_certain():
 
 
 @pytest.mark.parametrize("certified", [True, False])
-def test_a_picture_without_boxes_is_as_certain_as_its_annotations(certified):
+def test_a_picture_without_boxes_is_free_of_balls_only_if_it_is_certified(certified):
     assert free_of_balls(found(certified=certified)).tolist() == [certified] * 4
     assert free_of_balls(found(certified=certified, size=None)).tolist() == [certified] * 4
 
@@ -77,7 +77,7 @@ def alarm(tmp_path):
     return make
 
 
-def test_negatives_are_patches_of_their_recording_that_builds_can_read(tmp_path, alarm):
+def test_builds_can_read_negatives_as_patches_of_their_recording(tmp_path, alarm):
     root = tmp_path / "root"
     alarms = [alarm(10, 20, 50, 60), alarm(100, 20, 130, 50, camera=""), alarm(5, 5, 25, 25, camera="bottom")]
     alarms.append(alarm(0, 0, 30, 31))  # this patch is not square, because its border is cut off at the picture's edge
@@ -114,7 +114,7 @@ def test_a_recording_with_an_odd_name_stays_in_the_root(tmp_path, alarm):
         assert not any(".." in name.split("/") for name in archive.namelist())
 
 
-def test_a_root_that_cannot_be_written_is_one_line(tmp_path, alarm):
+def test_a_root_that_cannot_be_written_to_is_a_user_error(tmp_path, alarm):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"choose another --negatives\.$"):
         write_negatives(tmp_path / "file" / "root", [alarm(10, 20, 50, 60)])

@@ -19,7 +19,7 @@ def test_interest_is_highest_where_the_model_is_uncertain():
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_views_are_the_same_patch_and_keep_u_and_v_apart(channels):
+def test_views_keep_the_shape_and_do_not_mix_u_and_v(channels):
     X = np.repeat(patch(3)[None], channels, axis=3).copy()
     X[..., -1] = np.tile([10, 200], 8) if channels == 2 else X[..., -1]
     views = list(ranking.views(X))
@@ -51,7 +51,7 @@ def test_the_pool_stays_small_and_keeps_the_best(monkeypatch):
     assert best == sorted(interest, reverse=True)[:40]
 
 
-def test_no_patch_similar_to_the_training_data_or_to_another_one_is_chosen(tmp_path):
+def test_patches_similar_to_a_training_patch_or_a_chosen_patch_are_recognised(tmp_path):
     X = np.stack([patch(seed) for seed in range(20)])
     write_patches(tmp_path / "train.h5", X, np.arange(20) % 2)
     known = Known([tmp_path / "train.h5"])
@@ -59,7 +59,7 @@ def test_no_patch_similar_to_the_training_data_or_to_another_one_is_chosen(tmp_p
     assert [known.like(x) for x in (brighter, patch(50), patch(51), patch(50))] == ["training", "", "", "chosen"]
 
 
-def test_the_first_are_chosen_and_what_is_left_out_is_counted_by_its_reason():
+def test_the_best_candidates_are_chosen_and_the_others_are_counted_by_reason():
     pool = Pool(per_second=3, fps=30, scale=1.3)
     for frame in (0, 30):
         found = found_in(frame)._replace(boxes=np.array([[50 * k, 0, 50 * k + 16, 16] for k in range(3)]))

@@ -45,13 +45,13 @@ def test_the_table_has_one_row_per_choice(tmp_path, choices):
         assert sheet.height > 100
 
 
-def test_without_a_choice_the_table_has_its_head_and_no_scores(tmp_path):
+def test_without_choices_the_table_has_only_its_header(tmp_path):
     write_choices(tmp_path, "none", [])
     (head,) = (tmp_path / "none.csv").read_text(encoding="utf-8").splitlines()
     assert head == "rank,interest,picture,source,recording,camera,frame,left,top,right,bottom"
 
 
-def test_each_picture_is_one_task_with_all_its_places_and_patches_are_none(tmp_path, choices):
+def test_each_picture_becomes_one_task_with_all_its_candidates_and_patches_get_no_task(tmp_path, choices):
     assert write_tasks(tmp_path / "tasks", choices, "m") == 2
     first, second = json.loads((tmp_path / "tasks" / "tasks.json").read_text(encoding="utf-8"))
     assert first["data"]["look_at"] == "x 15 y 35: 0.500; x 25 y 35: 0.500"
