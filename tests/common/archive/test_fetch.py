@@ -137,7 +137,7 @@ def test_if_writing_fails_the_part_that_is_on_the_disk_is_kept(bring, server, tm
     assert server.ranges(NAME)[-1] == "bytes=100000-"
 
 
-def test_a_full_disk_keeps_what_has_arrived(bring, server, monkeypatch):
+def test_if_the_disk_is_full_what_has_arrived_is_kept(bring, server, monkeypatch):
     def full(_):  # some disks allocate space late, and report an error only in fsync
         raise OSError(errno.ENOSPC, "No space left on device")
 
