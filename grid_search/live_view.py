@@ -22,14 +22,14 @@ class LiveView:
         self._took: list[float] = []
 
     def say(self, words: str) -> None:
-        """Prints one line with the time above the live overview."""
+        """Prints the time and `words` in one line above the live overview."""
         self._erase()
         print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
 
     def started(self, progress) -> None:
         """Prints that a run starts, or after which epoch it resumes."""
         done, again = len(progress.rows), progress.tries > 1 or progress.losses
-        how = f"resumes after epoch {done}" if done else "starts over, because it has no epoch yet"
+        how = f"resumes after epoch {done}" if done else "starts over, because it has not finished an epoch"
         how = how if progress.folder else "starts"
         self.say(f"{_name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
 

@@ -85,7 +85,7 @@ def parse_args(argv: list[str]) -> GridOptions:
         raise UserError(f"--report without a module takes only --output-dir. Received: {', '.join(more)}.")
     if options.seeds is None:
         return options
-    # The seeds come first, so that every setting is trained once before a second seed starts.
+    # The seeds come first, so that every setting is trained with the first seed before any gets the second.
     first, *more = arrays.pop("seed", ("0",))
     if more or not first.isdecimal() or any(word.startswith("--seed") for word in rest):
         raise UserError(f"--seeds needs a single --seed to start at, given before `--`. Received: {' '.join(argv)}.")

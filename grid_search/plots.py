@@ -68,7 +68,7 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
     _quality_axis(axes, plan, rows)
     axes.margins(x=0.06, y=0.12)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=11, borderaxespad=0, handletextpad=0.3)
-    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # every n-th run of the front, always with the best run
+    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # every n-th run of the front, starting with the best
     below = plan.lower_is_better  # if True, the numbers go to the lower left of the points, where a front leaves space
     look = {"ha": "right", "va": "top" if below else "bottom", "fontsize": 10, "weight": "bold", "color": ACCENT}
     for number, row in enumerate(named, 1):
@@ -88,7 +88,7 @@ def front_list(plan: Plan, front: list[dict]) -> str:
 
 
 def _array_panel(axes, plan: Plan, rows: list[dict], name: str) -> None:
-    """Draws every run as a dot at its value of an array, and the median of each value as a bar."""
+    """Draws the runs as dots, grouped by their value in an array, and the median of each group as a bar."""
     values = plan.varies[name]
     for i, value in enumerate(values):
         found = np.array([row["quality"] for row in rows if row[name] == value])

@@ -15,7 +15,7 @@ class Pruner:
     """Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020).
 
     When a run reaches a rung, it continues unless it is worse than the median of the runs that reached this rung
-    before.
+    before it.
     """
 
     def __init__(self, plan: Plan, active: bool):

@@ -40,7 +40,7 @@ class Place:
 class Scheduler:
     """Schedules the runs of a grid until all of them have ended or `stop` is requested.
 
-    runs: their progress so far. mirror: the process that sends the grid's run to the server, `tracking.Run.mirror`.
+    runs: the progress of each run. mirror: the process that sends the grid's run to the server, `tracking.Run.mirror`.
     """
 
     def __init__(self, plan: Plan, setup: Setup, runs: list[Progress], mirror, stop: StopRequest, prune: bool):

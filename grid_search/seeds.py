@@ -76,9 +76,9 @@ def smallest_real_difference(table: np.ndarray) -> float:
     """Returns the smallest difference between two means that is statistically significant.
 
     The difference comes from Tukey's test, which compares all pairs of settings (Tukey 1949). The test treats each seed
-    as a block, because the validation patches that a seed splits off are easier or harder for all settings. The test
-    assumes that the spread over the seeds is the same for all settings. table: the quality for each setting (row) and
-    seed (column), at least two of each.
+    as a block, because the validation patches of some seeds are easier for all settings. The test assumes that the
+    spread over the seeds is the same for all settings. table: the quality for each setting (row) and seed (column), at
+    least two of each.
     """
     settings, seeds = table.shape
     left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()

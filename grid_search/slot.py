@@ -71,7 +71,7 @@ class Slot:
         threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
 
     def about(self) -> tuple[str, str]:
-        """Returns the name of this host and the reason why it cannot be used ("" if it can), once the slot is ready.
+        """Waits until the slot is ready; returns the name of this host, and why it cannot be used ("" if it can).
 
         Raises:
             RuntimeError: runs cannot start; the message says why.
@@ -153,7 +153,7 @@ class Slot:
         return options
 
     def _connect(self) -> tuple:
-        """Returns a connection to a new fork of the fork server, a file with its replies, and its process group.
+        """Returns a connection to a new fork of the fork server, a file with the fork's replies, and its process group.
 
         Starts the fork server if there is none, or if it died before it replied.
         """

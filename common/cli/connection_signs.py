@@ -1,4 +1,4 @@
-"""Explains failed connections in plain words; each pair is (pattern in the exception's type and text, explanation)."""
+"""Explains failed connections in plain words: pairs (pattern in the exception's type and text, explanation)."""
 
 # The patterns match errors of the requests and urllib3 packages and of the standard library.
 CONNECTION_SIGNS = (

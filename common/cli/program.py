@@ -147,7 +147,7 @@ def run_main(main: Callable[[], int | None]) -> int:
                     make_temporary_folder()
                     return main() or 0
                 finally:
-                    sys.stdout.flush()  # flushed now, while a closed pipe can be distinguished from other errors
+                    sys.stdout.flush()  # flushed now, while a closed pipe can still be told from other errors
         except UserError as error:
             _tell(f"error: {printable(error)}")
             return 2
@@ -182,7 +182,7 @@ def make_temporary_folder() -> None:
     """
     with suppress(OSError):
         if folder := os.environ.get("TMPDIR"):
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - pathlib makes every start some milliseconds slower
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - pathlib makes every start a few milliseconds slower
     try:
         tempfile.gettempdir()
     except FileNotFoundError:

@@ -25,8 +25,8 @@ def save(path: Path, entries: Iterable[Entry], outline: Callable) -> None:
 
     Args:
         entries: tuples in reading order, each with the picture, the network input uint8 [size, size, channels], the
-            circle and the score. A circle is given as its radius, x and y in pixels; a square, as half of
-            its side, and x and y of its centre.
+            circle and the score. A circle is given as radius, x and y in pixels; a square as half its side,
+            and the x and y of its centre.
         outline: ImageDraw method that draws the circle or the square.
     """
     entries = list(entries)

@@ -77,7 +77,7 @@ def balls_of(
     """Returns the balls among the candidates of a picture, without overlaps; a patch is not checked for overlaps.
 
     Args:
-        answers: [n, 1 or 4], the score, or the score and the circle, of each candidate.
+        answers: [n, 1 or 4], for each candidate its score, or its score and circle.
         threshold: scores at or above it count as balls.
         locate: X -> [n, 3], the circle in fractions of the patch. If `locate` is None, the circle comes from `answers`
             or, if `answers` has no circles, is in the middle of the candidate.

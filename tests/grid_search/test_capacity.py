@@ -3,7 +3,7 @@
 from grid_search.capacity import Needs
 
 
-def test_how_many_runs_fit_on_a_node():
+def test_cores_gpus_and_memory_limit_how_many_runs_fit_on_a_node():
     node = {"CPU": 8.0, "GPU": 2.0, "memory": 10e9}
     assert Needs(1, 0.0, 10**9).fit(node) == 8
     assert Needs(2, 0.0, 10**9).fit(node) == 4

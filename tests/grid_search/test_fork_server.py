@@ -14,7 +14,7 @@ from grid_search.slot import meeting_place, start_worker
 
 @pytest.fixture
 def worker(request):
-    """Starts a fork server for a module that cannot be imported; yields it and its socket."""
+    """Starts a fork server for a module that cannot be imported; yields the server and its socket."""
     place = meeting_place(f"test-{os.getpid()}-{request.node.name}")
     process = start_worker("nowhere.train", place, threads=1)
     yield process, place

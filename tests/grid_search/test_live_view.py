@@ -52,7 +52,7 @@ def test_the_file_lists_every_run_at_any_time(view, runs, tmp_path):
     assert total == "3 runs: 1 failed, 1 running, 1 waiting"
 
 
-def test_events_say_what_a_run_starts_from_and_how_it_ended(view, runs, capsys):
+def test_events_say_how_a_run_starts_and_ends(view, runs, capsys):
     for run in runs:
         view.started(run)
     for run in runs[:2]:

@@ -64,12 +64,12 @@ def test_only_values_of_several_numbers_are_split():
         (["--report", "--seeds", "3"], "takes only --output-dir. Received: seeds"),
     ],
 )
-def test_bad_input_gives_one_line(argv, words):
+def test_bad_input_gives_a_one_line_error(argv, words):
     with pytest.raises(UserError, match=words):
         make_plan(parse_args(argv))
 
 
-def test_seeds_are_an_array_that_varies_slowest():
+def test_seeds_are_the_array_that_varies_slowest():
     options = parse_args(["m", "--dense", "8", "16", "--seed", "5", "--seeds", "2"])
     assert options.arrays == {"seed": ("5", "6"), "dense": ("8", "16")}
     assert [one["seed"] for one in combinations(options)] == ["5", "5", "6", "6"]

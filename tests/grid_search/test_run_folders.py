@@ -41,7 +41,7 @@ def test_a_copy_follows_every_change(tmp_path_factory, steps):
     assert changes(here, seen) == []
 
 
-def test_only_new_lines_of_a_journal_are_sent_and_the_end_comes_last(tmp_path):
+def test_only_new_lines_of_a_journal_are_sent_and_model_json_comes_last(tmp_path):
     for name, content in {
         "model.json": "{}",
         "a.png": "x",
@@ -61,13 +61,13 @@ def test_only_new_lines_of_a_journal_are_sent_and_the_end_comes_last(tmp_path):
     assert changes(tmp_path, seen) == [("tracking/journal.jsonl", 2, b"2\n")]
 
 
-def test_half_a_line_of_numbers_is_left_out(tmp_path):
+def test_an_incomplete_line_of_metrics_is_ignored(tmp_path):
     (tmp_path / "metrics.csv").write_text("epoch,loss,val_loss\n1,0.5,0.25\n2,0.4,0.")
     assert read_rows(tmp_path) == [{"epoch": 1, "loss": 0.5, "val_loss": 0.25}]
     assert read_rows(tmp_path / "nowhere") == []
 
 
-def test_the_folder_of_a_run_is_found_and_an_empty_one_removed(tmp_path):
+def test_the_folder_of_a_run_is_found_and_empty_folders_are_removed(tmp_path):
     plan, _ = make_plan(parse_args(["classifier_cnn.train", "--dense", "8", "16", "--output-dir", str(tmp_path)]))
     one, two = plan.runs
     mark = plan.name[-8:]

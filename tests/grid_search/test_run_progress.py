@@ -35,7 +35,7 @@ def test_a_run_that_resumes_on_another_node_gets_its_files(folder, tmp_path):
     assert not options["offline"]  # the other node may have to download the data
 
 
-def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_path):
+def test_files_from_another_node_arrive_and_sync_does_not_end_their_run(tmp_path):
     """The driver holds the lock while the process on the other node trains."""
     there = tracking.start(
         tmp_path / "there", choose_server("local", tmp_path), tracking.RunInfo("e", "n"), resume=False

@@ -18,7 +18,7 @@ MANY = ("--learning-rate", *(f"0.0{i}" for i in range(1, 9)), "--seed", *map(str
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_driver_is_killed_in_the_middle_of_64_runs(tmp_path):
+def test_a_grid_resumes_after_its_driver_was_killed_in_the_middle_of_64_runs(tmp_path):
     grid = Grid(tmp_path, *MANY, "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: grid.finished() >= 10, driver)
@@ -55,7 +55,7 @@ def test_a_grid_completes_even_if_a_process_is_killed(tmp_path, victim):
     [("raylet/raylet", 20), ("gcs/gcs_server", 200), ("", 20)],
     ids=["raylet", "gcs", "all of it"],
 )
-def test_ray_is_killed_while_the_grid_runs(tmp_path, victim, epochs):
+def test_a_grid_resumes_after_ray_was_killed(tmp_path, victim, epochs):
     """One case kills the whole process tree, as a reboot does. The same command resumes the grid.
 
     Without the head process, Ray and the runs continue for a minute, long enough for 120 epochs.
@@ -87,7 +87,7 @@ def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_pa
 
 
 @pytest.mark.slow
-def test_the_disk_of_one_run_is_full(tmp_path):
+def test_a_run_whose_disk_is_full_is_reported_and_the_others_finish(tmp_path):
     """A run on a full file system is reported, and the other runs finish.
 
     When there is space again, the same command finishes the reported run.

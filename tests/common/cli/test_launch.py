@@ -20,7 +20,7 @@ BARE = Path(sys._base_executable)
 
 
 def documented() -> dict[tuple[str, str], list[str]]:
-    """Returns {(folder, program): arguments} for all programs that documents, model cards and help texts name."""
+    """Returns {(folder, program): arguments} for all programs named in documents, model cards and help texts."""
     found = {}
     for path in sorted({*DOCUMENTS, *ROOT.glob("*/*.py"), *ROOT.glob("*/*.sh"), *ROOT.glob("dataset_tools/*/*.py")}):
         if path.parts[len(ROOT.parts)] in (".venv", "tests"):
@@ -107,7 +107,7 @@ def test_without_an_environment_one_line_says_how_to_make_it(tmp_path):
     assert f"make -C {tmp_path} setup" in told.stderr
 
 
-def test_the_launcher_needs_no_new_python():
+def test_an_older_python_can_parse_the_launcher():
     """The launcher must not use new syntax.
 
     An older Python has to parse the launcher, which then starts the right Python.

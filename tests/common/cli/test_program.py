@@ -27,7 +27,7 @@ def script(body: str, stdout=subprocess.PIPE, **settings) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_program_that_cleans_up(number, status):
+def test_a_signal_ends_a_program_after_it_has_cleaned_up(number, status):
     body = "try:\n    print('on', flush=True)\n    time.sleep(60)\nfinally:\n    print('cleaned up', flush=True)"
     process = script(body)
     assert process.stdout.readline() == "on\n"
@@ -53,7 +53,7 @@ def test_the_previous_handler_is_restored_afterwards():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_the_folder_of_tmpdir_is_made(tmp_path):
+def test_the_folder_that_tmpdir_names_is_made(tmp_path):
     process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": str(tmp_path / "a" / "b")})
     out, err = process.communicate(timeout=30)
     assert (out.strip(), err, process.returncode) == (str(tmp_path / "a" / "b"), "", 0)
@@ -90,7 +90,7 @@ def test_a_closed_pipe_ends_a_program_without_a_message(body):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists only on Linux")
 @pytest.mark.parametrize("body", ["open('/dev/full', 'w', buffering=1).write('x\\n')", "print('x')"])
-def test_a_full_disk_gives_one_line(body):
+def test_a_full_disk_gives_a_one_line_error(body):
     with Path("/dev/full").open("w") as full:
         process = script(body, stdout=full)
     _, err = process.communicate(timeout=30)
@@ -107,7 +107,7 @@ def test_a_full_disk_gives_one_line(body):
         (["everything"], "everything is not one of sync, status (--help"),
     ],
 )
-def test_a_typo_of_a_command_an_option_or_a_choice_gets_a_hint(words, said, capsys):
+def test_a_typo_in_a_command_an_option_or_a_choice_gets_a_hint(words, said, capsys):
     parser = Parser()
     commands = parser.add_subparsers(dest="command")
     sync = commands.add_parser("sync")
@@ -235,7 +235,7 @@ def test_a_missing_model_is_reported_by_every_command_before_large_packages_are_
     assert done.stderr.count("error: the model does not exist. Received: a.keras.") == len(models) == 10
 
 
-def test_an_output_folder_may_have_to_be_made_later(tmp_path, monkeypatch):
+def test_an_output_folder_does_not_have_to_exist_yet(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for text in ("a/b", ".", str(tmp_path / "a" / "b")):
         assert output_folder(text) == Path(text)

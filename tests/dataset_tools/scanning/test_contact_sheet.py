@@ -46,7 +46,7 @@ def test_the_caption_depends_on_the_recording_and_on_the_picture(tmp_path):
     assert (captions[0] != captions[2]).any()
 
 
-def test_without_entries_the_sheet_says_so(tmp_path):
+def test_a_sheet_without_entries_says_so(tmp_path):
     sheet = drawn(tmp_path / "a.png", [])
     assert sheet.min() < 100
 

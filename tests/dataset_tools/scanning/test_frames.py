@@ -51,7 +51,7 @@ def test_pictures_of_a_folder_and_of_a_zip_are_the_same(game, tmp_path):
     assert told(game)[0] == found  # the order is the same each time
 
 
-def test_sources_come_in_their_order_and_each_file_once(game):
+def test_sources_keep_their_order_and_each_file_is_read_once(game):
     one, other = game / "top" / "b-10.png", game / "bottom"
     found, skipped = told(one, other, game)
     assert [name for name, *_ in found[:2]] == ["b-10.png", "a-1.png"]
@@ -92,7 +92,7 @@ def test_the_pictures_of_a_log_are_preferred_to_the_robots_candidates(tmp_path):
         ("empty.zip", "no picture in it"),
     ],
 )
-def test_a_source_without_pictures_gives_one_line(tmp_path, name, words):
+def test_a_source_without_pictures_gives_a_one_line_error(tmp_path, name, words):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "new.zip").touch()

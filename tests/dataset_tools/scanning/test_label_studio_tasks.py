@@ -26,7 +26,7 @@ def test_a_picture_has_a_name_that_every_system_accepts_and_that_contains_its_re
     assert made.rpartition("-")[0].rstrip("_") == recording_of(Record(f"{made}.png", (), True), "", None).rstrip("_")
 
 
-def test_pictures_of_the_same_name_in_different_files_have_different_names():
+def test_pictures_with_the_same_name_in_different_folders_get_different_names():
     records = [Record("1.png", (), False, None, Path(source), recording="game") for source in ("a/1.png", "b/1.png")]
     records.append(records[0]._replace(name="2.png"))
     assert len({picture_name(record) for record in records}) == 3

@@ -43,7 +43,7 @@ def test_options_have_defaults_and_take_several_sources(tmp_path):
 @pytest.mark.parametrize(
     "words", [["--radius", "1", "9"], ["--radius", "9"], ["--scale", "0"], ["--candidates", "0.5"], ["--jobs", "0"]]
 )
-def test_an_impossible_value_gives_one_line(tmp_path, capsys, words):
+def test_an_impossible_value_gives_a_one_line_error(tmp_path, capsys, words):
     model = tmp_path / "model.keras"
     model.touch()
     with pytest.raises(SystemExit) as caught:

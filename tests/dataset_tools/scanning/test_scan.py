@@ -80,7 +80,7 @@ def test_a_small_square_is_one_patch_which_is_used_as_it_is(tmp_path):
     assert np.array_equal(found.X[0, ..., 0], np.asarray(Image.fromarray(pixels).convert("YCbCr"))[..., 0])
 
 
-def test_patches_of_the_wrong_size_are_an_error_and_skipped_pictures_are_passed_on(tmp_path):
+def test_patches_of_the_wrong_size_are_refused_and_skipped_pictures_are_passed_on(tmp_path):
     path = classification_file(tmp_path / "a.h5", 60, size=32)
     with pytest.raises(UserError, match=r"a\.h5: patches have the wrong size\. Received: 32x32x1, not 16x16x1"):
         of_frames(list(frames([path])), PLAN)
