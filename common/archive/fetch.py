@@ -1,6 +1,6 @@
 """Downloads files from the dataset archive once, checks them, and puts them in place only when complete.
 
-Files in the cache are used without the network. Beside a file `NAME`, there may be `.NAME.part` (a
+Files in the cache are used without network access. Beside a file `NAME`, there may be `.NAME.part` (a
 partial download), `.NAME.part.json` (its version), `.NAME.lock` and `.NAME.origin` (the address of the download).
 """
 
@@ -62,7 +62,7 @@ def fetch(
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target):
-            if not target.is_file():  # otherwise, another process downloaded the file during the wait
+            if not target.is_file():  # otherwise, another process downloaded the file in the meantime
                 _bring(source, target, check, patience)
     except OSError as error:
         if error.errno in READ_ONLY:  # another user's cache: first ask whether the archive has the file

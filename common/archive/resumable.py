@@ -94,7 +94,7 @@ def _continue(url: str, part: Path, patience: Patience) -> Version:
 
 
 def _held(url: str, part: Path) -> Version | None:
-    """Returns the version of the file that `part` is the beginning of; None if that is uncertain."""
+    """Returns the version of the file whose beginning is in `part`; None if that is uncertain."""
     version = Version.read(_note(part))
     resumable = version and version.url == url and version.validator and version.length is not None
     return version if resumable and part.is_file() and _size(part) <= version.length else None

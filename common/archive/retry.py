@@ -33,7 +33,7 @@ PATIENCE = Patience()
 
 
 def retry(url: str, patience: Patience, attempt: Callable[[], T], size: Callable[[], int] = lambda: 0) -> T:
-    """Repeats `attempt` until it succeeds, or until `patience.attempts` tries in a row made no progress.
+    """Repeats `attempt` until it succeeds, or until `patience.attempts` tries in a row have made no progress.
 
     `attempt` raises Transient if it failed but the next try may succeed; `size` returns the number of bytes on the
     disk. The final error is Unreachable if no byte of the file arrived, otherwise an ArchiveError.

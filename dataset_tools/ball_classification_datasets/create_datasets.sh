@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds every ball / no ball dataset family that can exist: 2 colours x (legacy: 3 cameras, segmentation: bottom camera)
+# Builds every possible ball / no ball dataset family: 2 colours x (legacy: 3 cameras, segmentation: bottom camera)
 # x 3 borders x 2 sizes.
 #
 # Usage:  ./create_datasets.sh ROOTS OUTPUT_DIR [more options of create_datasets.py]
@@ -8,7 +8,7 @@
 #   OUTPUT_DIR  folder in which classification/ is created
 #
 # Example: ./create_datasets.sh ~/naoth_patches ~/datasets --devils ~/naodevils.zip --tk03 ~/tk03.pkl
-# Takes about a minute per 100,000 patches and root on two cores.
+# For each root, it takes about a minute per 100,000 patches on two cores.
 set -euo pipefail
 
 if [[ $# -lt 2 || $1 == -* || $2 == -* ]]; then

@@ -21,7 +21,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Record | Skipped]:
-    """Yields annotated pictures in which every ball has a box, and pictures that show no ball, according to the user.
+    """Yields annotated pictures in which every ball has a box, and pictures that, according to the user, show no ball.
 
     Raises:
         UserError: a source cannot be read.

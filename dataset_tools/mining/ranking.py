@@ -170,4 +170,4 @@ def choose(pool: Pool, known: Known, most: int) -> tuple[list[Choice], str]:
         if not what:
             chosen.append(choice)
     told = f"{left_out['training']} similar to a training patch, {left_out['chosen']} to a chosen patch"
-    return chosen, f"Left out: {pool.crowded} with better candidates in the same second, {told}"
+    return chosen, f"Left out: {pool.crowded} ranked lower than others in the same second, {told}"

@@ -38,7 +38,7 @@ def write_choices(folder: Path, name: str, choices: Sequence[Choice]) -> None:
 
 
 def _square(choice: Choice) -> np.ndarray:
-    """Returns half of the side of a candidate's box, and the centre of the box."""
+    """Returns half the side length of a candidate's box, and the centre of the box."""
     return in_the_middle(np.array([choice.box]), 1)[0]
 
 

@@ -1,4 +1,4 @@
-"""Lists of checksums are read in every common format."""
+"""Checksum lists in every common format can be read."""
 
 import hashlib
 import random
@@ -103,18 +103,18 @@ def test_a_file_that_does_not_match_its_checksum_is_deleted(bring, server, tmp_p
     assert left_behind(tmp_path) == []
 
 
-def test_garbage_and_other_files_in_a_list_are_ignored(bring, server):
+def test_garbage_and_entries_for_other_files_in_a_list_are_ignored(bring, server):
     server.files["classification/some family/SHA256SUMS"] = b"\xff\xfe garbage\n" + b"0" * 64 + b"  another.h5"
     assert bring().read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_list_that_the_server_refuses_is_ignored(bring, server, status):
+def test_a_list_that_the_server_refuses_to_send_is_ignored(bring, server, status):
     server.beside = Fault(status=status)
     assert bring().read_bytes() == CONTENT
 
 
-def test_if_the_list_cannot_be_read_now_the_downloaded_file_is_kept(bring, server, tmp_path):
+def test_the_downloaded_file_is_kept_while_the_list_cannot_be_read(bring, server, tmp_path):
     server.beside = Fault(status=503)
     assert "was downloaded and is kept" in refused(bring)
     assert not (tmp_path / NAME).exists()

@@ -94,7 +94,7 @@ def test_addresses_that_cannot_be_used_are_refused(tmp_path, url):
 
 
 @pytest.mark.parametrize("url", ["https://anna:s3cret@archive.example/x", "https://anna:s3cret@archive.example:["])
-def test_an_address_with_a_password_is_refused_and_not_repeated(tmp_path, url):
+def test_an_address_with_a_password_is_refused_without_showing_the_password(tmp_path, url):
     with pytest.raises(UserError) as caught:
         fetch("a.h5", tmp_path, url, patience=QUICK)
     assert "s3cret" not in str(caught.value)
@@ -213,7 +213,7 @@ def start(server, tmp_path):
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_eight_processes_at_once_download_once(server, tmp_path):
+def test_eight_simultaneous_processes_download_the_file_once(server, tmp_path):
     gate = threading.Event()
     server.always = Fault(held_by=gate)
     processes = [start(server, tmp_path) for _ in range(8)]

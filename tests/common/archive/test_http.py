@@ -1,4 +1,4 @@
-"""If the server refuses, or sends a web page or a compressed or slow answer, the partial file is kept."""
+"""The partial file is kept if the server refuses, sends a web page or a compressed file, or is too slow."""
 
 import gzip
 import threading

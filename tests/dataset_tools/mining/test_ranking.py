@@ -68,7 +68,7 @@ def test_the_best_candidates_are_chosen_and_the_others_are_counted_by_reason():
     chosen, said = choose(pool, Known(), 2)
     assert [choice.interest for choice in chosen] == [0.9, 0.5]
     assert said.startswith(
-        "Left out: 0 with better candidates in the same second, 0 similar to a training patch, 1 to a"
+        "Left out: 0 ranked lower than others in the same second, 0 similar to a training patch, 1 to a"
     )
     chosen, said = choose(pool, Known(), 9)
     assert [choice.index for choice in chosen] == [0, 1, 2]

@@ -51,7 +51,7 @@ def test_without_choices_the_table_has_only_its_header(tmp_path):
     assert head == "rank,interest,picture,source,recording,camera,frame,left,top,right,bottom"
 
 
-def test_each_picture_becomes_one_task_with_all_its_candidates_and_patches_get_no_task(tmp_path, choices):
+def test_a_picture_becomes_one_task_with_all_its_candidates_but_a_patch_becomes_none(tmp_path, choices):
     assert write_tasks(tmp_path / "tasks", choices, "m") == 2
     first, second = json.loads((tmp_path / "tasks" / "tasks.json").read_text(encoding="utf-8"))
     assert first["data"]["look_at"] == "x 15 y 35: 0.500; x 25 y 35: 0.500"
