@@ -57,7 +57,7 @@ def read(path: Path, with_labels: bool) -> dict[str, int]:
     """Returns the new kind of each patch in a list, by source or digest; the kind is DROPPED if the list has no labels.
 
     Raises:
-        UserError: the file is not such a list.
+        UserError: the file is not a list of patches.
     """
     found: dict[str, int] = {}
     try:

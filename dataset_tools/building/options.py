@@ -122,7 +122,7 @@ class Settings:
                 possible.append(Family(self.task, colour, patch_type, border, camera, size))
             else:
                 name = f"{colour}_{patch_type}_border{border}_{camera}_{size}x{size}"
-                impossible.append((name, f"cannot exist: {patch_type} patches are only from the bottom camera"))
+                impossible.append((name, f"cannot exist: {patch_type} patches come only from the bottom camera"))
         return possible, impossible
 
 

@@ -117,7 +117,7 @@ def _paint_things(rng, world: World, image: np.ndarray, canvas: Canvas) -> None:
 
 
 def _paint_ball_scene(rng, world: World, image: np.ndarray, target: np.ndarray, canvas: Canvas) -> None:
-    """Paints a shadow, a ball, and sometimes a robot's foot or limb behind or in front of it, in place."""
+    """Paints in place: a shadow, a ball, and sometimes a robot's foot or limb in front of or behind the ball."""
     n, colours = len(image), image.shape[1]
     radius, x, y = target.T
     low = rng.uniform(0.6, 1.0, n)

@@ -28,7 +28,7 @@ def test_the_environments_secrets_are_removed_wherever_they_turn_up(monkeypatch)
     assert scrub("it was horse battery and tok-123456") == "it was *** and ***"
 
 
-def test_other_text_stays():
+def test_other_text_is_unchanged():
     for text in ("https://host/a@b", "mail ada@example.org", "Basic training", "bearer of news", "a: b"):
         assert scrub(text) == text
 

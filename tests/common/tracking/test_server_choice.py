@@ -96,7 +96,7 @@ def test_credentials_of_mlflows_own_file(team, tmp_path, monkeypatch):
         "ada:s3cret@mlflow.example.org:5000",
     ],
 )
-def test_a_password_in_the_address_is_refused_and_not_repeated(choice, tmp_path):
+def test_a_password_in_the_address_is_refused_and_not_printed(choice, tmp_path):
     with pytest.raises(UserError, match="must not contain credentials") as caught:
         choose_server(choice, tmp_path)
     assert "s3c" not in str(caught.value)
@@ -157,7 +157,7 @@ def test_a_local_store_that_cannot_be_opened_is_refused_and_nothing_is_made(tmp_
         assert choose_server(f"sqlite:///{tmp_path}/{good}", tmp_path / "runs").uri.endswith(good)
 
 
-def test_a_run_folder_finds_its_local_store_after_a_move(tmp_path):
+def test_a_moved_run_folder_still_finds_its_local_store(tmp_path):
     target = target_of(tmp_path / "runs" / "a", f"sqlite:///{tmp_path}/runs/mlflow.db")
     assert target == "local:../mlflow.db"
     assert uri_of(tmp_path / "moved" / "a", target) == f"sqlite:///{tmp_path}/moved/mlflow.db"

@@ -30,7 +30,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_costs_nothing(name, proxy, start):
+def test_no_data_is_lost_after_a_fault(name, proxy, start):
     fault, words = FAULTS[name]
     run = start(proxy.url)
     train(run, range(3))
@@ -87,7 +87,7 @@ def test_an_unknown_name(proxy, start, monkeypatch):
     assert differences(run.folder, url) == []
 
 
-def test_an_unknown_certificate_fails_closed(mlflow_3, start, tmp_path, monkeypatch):
+def test_nothing_is_sent_to_a_server_with_an_unknown_certificate(mlflow_3, start, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     with FaultProxy(mlflow_3.port, certificate(tmp_path)) as proxy:
         monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")

@@ -55,7 +55,7 @@ def test_bad_logs_do_not_affect_the_good_ones(tmp_path, bad_logs, build, capsys)
     assert "skipped 3 items from naoth: not a readable zip file" in said
 
 
-def test_if_no_log_can_be_read_the_reasons_are_told(naoth, build, capsys):
+def test_if_no_log_can_be_read_the_reasons_are_reported(naoth, build, capsys):
     logs = list(naoth.rglob("*.zip"))
     for log in logs:
         log.write_bytes(b"")

@@ -48,7 +48,7 @@ def test_cameras_sizes_and_colours_are_views_of_the_same_patches(tmp_path, build
     assert not list(output.rglob("*top_16x16_tk03*"))
 
 
-def test_detection_has_only_balls_in_three_splits_divided_as_in_classification(tmp_path, build):
+def test_detection_contains_only_balls_and_is_split_like_classification(tmp_path, build):
     assert build("detection") == 0
     assert build("classification") == 0
     output = tmp_path / "out"
@@ -174,7 +174,7 @@ def test_combinations_that_cannot_exist_or_have_no_patches_are_reported(tmp_path
     assert said["legacy_border10_top_16x16"][1].startswith("no patches: there is no ")
     assert said["segmentation_border0_top_16x16"] == [
         "skipped",
-        "cannot exist: segmentation patches are only from the bottom camera",
+        "cannot exist: segmentation patches come only from the bottom camera",
     ]
     assert said["segmentation_border10_bottom_16x16"][0] == "failed"
     assert "no logs found" in said["segmentation_border10_bottom_16x16"][1]
@@ -228,7 +228,7 @@ def test_positions_in_a_root_with_a_border_are_corrected_in_the_file(tmp_path, b
     assert np.allclose(y, [11 / 40, 22 / 40, 25 / 40])
 
 
-def test_a_split_with_too_few_balls_to_measure_anything_is_warned_of(tmp_path, build, zip_of, png, capsys):
+def test_a_split_with_too_few_balls_causes_a_warning(tmp_path, build, zip_of, png, capsys):
     ball = {"ball_intersect": 1, "ball_center_x": 12, "ball_center_y": 15, "ball_radius": 11}
     box = {"p_min_x": 100, "p_min_y": 100, "p_max_x": 130, "p_max_y": 130}
     for log, balls in (("a", 40), ("b", 30), ("c", 1)):

@@ -32,7 +32,7 @@ def test_an_interrupted_build_leaves_nothing_behind(tmp_path, naoth, number, sta
     assert not list((tmp_path / "out").rglob(".build-*"))
 
 
-def test_ctrl_c_while_everything_is_imported_is_one_line(tmp_path, naoth):
+def test_ctrl_c_during_the_imports_gives_one_line(tmp_path, naoth):
     process = start_build(tmp_path / "out", naoth)
 
     def server_is_there():

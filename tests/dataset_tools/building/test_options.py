@@ -50,7 +50,7 @@ shares = st.floats(0, allow_infinity=False)
 
 
 @given(st.tuples(shares, shares, shares))
-def test_any_three_shares_with_training_are_scaled_to_a_sum_of_one(split):
+def test_any_three_fractions_are_scaled_to_a_sum_of_one_if_there_is_training(split):
     arguments = ["--origins", "tk03", "--split", *map(repr, split)]
     if split[0] == 0 or sum(split) == math.inf:
         with pytest.raises(UserError, match="--split needs three numbers"):
@@ -83,7 +83,7 @@ def test_a_value_given_twice_counts_once():
     assert (chosen.origins, chosen.size, chosen.test_recordings) == (("tk03",), (32, 16), ("b", "a"))
 
 
-def test_detection_has_no_balls_from_the_devils():
+def test_detection_does_not_use_the_devils_patches():
     assert parse_args("detection", ["--naoth", "."]).devils is None
     with pytest.raises(UserError, match=r"must be in naoth, tk03\. Received: devils"):
         parse_args("detection", ["--origins", "tk03", "devils"])

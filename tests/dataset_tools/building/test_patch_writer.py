@@ -45,7 +45,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
+def test_a_full_disk_gives_one_line_and_does_not_crash_python(tmp_path):
     """A limit on the file size acts like a full disk. If HDF5 wrote the file itself, a full disk would crash Python."""
     write = (
         "import resource, sys, numpy as np\n"

@@ -27,7 +27,7 @@ def test_every_recording_is_on_one_side_whatever_the_order(counts, seed):
     assert recording_splits.assign(backwards, groups, (0.7, 0.15, 0.15), seed) == sides
 
 
-def test_shares_of_balls_and_negatives_are_near_the_request_and_seeded():
+def test_balls_and_negatives_are_split_as_requested_and_the_seed_decides():
     generator = np.random.default_rng(0)
     counts = {f"log{index:02d}": tuple(generator.integers(0, 100, 2)) for index in range(60)}
     groups = [[name] for name in counts]
@@ -96,7 +96,7 @@ def test_a_recording_of_two_origins_is_on_one_side(tmp_path):
     assert split(tmp_path / "both", naoth(), devils) == split(tmp_path / "one", naoth())
 
 
-def test_a_pattern_without_a_recording_is_an_error(tmp_path):
+def test_a_pattern_that_matches_no_recording_is_an_error(tmp_path):
     assert split(tmp_path / "some", naoth(), patterns=["log0[1-3]"])["log02"] == TEST
     with pytest.raises(UserError, match=r"matches no recording\. Received: 'log9\*'\. There are: log00, log01"):
         split(tmp_path / "none", naoth(), patterns=["log0*", "log9*"])

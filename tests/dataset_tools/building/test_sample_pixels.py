@@ -57,7 +57,7 @@ def fast_patch(rgb, size, chroma, method="centres"):
 @pytest.mark.parametrize("chroma", [False, True])
 @pytest.mark.parametrize("size", [16, 32])
 @pytest.mark.parametrize("shape", [(9, 9), (16, 16), (21, 21), (32, 32), (40, 40), (47, 33), (20, 35), (1, 1), (7, 2)])
-def test_equals_the_slow_computation(shape, size, chroma, method):
+def test_the_result_equals_the_slow_computation(shape, size, chroma, method):
     rgb = np.random.default_rng(shape).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert np.array_equal(fast_patch(rgb, size, chroma, method), slow_patch(rgb, size, chroma, method))
 
@@ -81,12 +81,12 @@ def test_area_is_the_mean_of_the_pixels_that_a_cell_covers(shape, size):
     assert np.array_equal(average(rgbx(rgb), size), rgbx(wanted.astype(np.uint8)).reshape(-1))
 
 
-def test_area_keeps_pictures_without_colour():
+def test_the_area_rule_keeps_the_brightness_of_pictures_without_colour():
     gray = np.full((20, 20), 77, np.uint32)  # a highest byte of 0 means that the picture has no colour
     assert np.array_equal(average(gray, 16), np.full(256, 77))
 
 
-def test_positions_by_hand():
+def test_positions_that_were_computed_by_hand():
     # 16 cells of 2.5 pixels each: 0.5 is added to the centres 1.25, 3.75, 6.25, ..., and the sums are rounded down
     assert positions(40, 16).tolist() == [1, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 29, 31, 34, 36, 39]
     assert positions(40, 16, "corners").tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37]
@@ -132,7 +132,7 @@ def test_pictures_without_colour_stay_unchanged():
     assert np.array_equal(to_channels(samples.reshape(1, 1, 16, 16))[0, ..., 0], gray)
 
 
-def test_ready_patches_pair_columns():
+def test_columns_of_subsampled_patches_are_paired():
     own, neighbour = as_it_is(2, 3, True).reshape(2, 2, 3).tolist()
     assert own == [[0, 1, 2], [3, 4, 5]]
     assert neighbour == [[1, 0, 2], [4, 3, 5]]

@@ -27,7 +27,7 @@ print(pictures(10))
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries manage memory differently")
-def test_memory_of_a_picture_is_there_for_the_next_one():
+def test_the_memory_of_a_picture_is_reused_for_the_next():
     def faults(begin):
         found = subprocess.run([sys.executable, "-c", FAULTS.format(begin=begin)], stdout=subprocess.PIPE, check=True)
         return int(found.stdout)
@@ -75,6 +75,6 @@ def test_an_error_in_a_process_is_raised_here(jobs):
         list(spread(doubled, ((number,) for number in range(20))))
 
 
-def test_a_process_that_dies_is_one_line():
+def test_a_process_that_dies_is_reported_in_one_line():
     with pytest.raises(UserError, match="a worker process died"), workers(2) as spread:
         list(spread(os._exit, [(9,)]))

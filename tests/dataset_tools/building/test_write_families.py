@@ -43,7 +43,7 @@ def test_files_that_a_family_no_longer_has_are_removed(tmp_path, build):
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_means_are_those_of_the_pixels_however_many(channels):
+def test_the_means_are_right_for_any_number_of_pixels(channels):
     X = np.random.default_rng(0).integers(0, 256, (2 * write_families.MEAN_BLOCK + 5, 4, 4, channels), dtype=np.uint8)
     X[-5:] = 255
     found = write_families.means(X)
@@ -120,5 +120,5 @@ def test_a_folder_in_place_of_a_file_changes_nothing(tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_there_are_no_sums_without_a_list(tmp_path):
+def test_without_a_list_there_are_no_checksums(tmp_path):
     assert read_sums(tmp_path / "SHA256SUMS") == {}

@@ -75,7 +75,7 @@ def test_the_picture_shows_both_patches_of_each_pair(tmp_path, store):
         assert np.array_equal(picture[top : top + 64, left : left + 64], large)
 
 
-def test_the_picture_of_many_pairs_is_not_larger_and_without_pairs_there_is_one_too(tmp_path, store):
+def test_the_size_of_the_picture_is_limited_and_it_is_drawn_even_without_pairs(tmp_path, store):
     sizes = [drawn(tmp_path / f"{count}.png", store, count).shape for count in (report.PAIRS_MAX, 100)]
     assert sizes[0] == sizes[1]
     assert drawn(tmp_path / "none.png", store, 0).std() > 0

@@ -28,7 +28,7 @@ def small_halls(monkeypatch):
     return backdrop.halls.__wrapped__
 
 
-def test_a_hall_is_the_same_in_colour_and_in_gray(small_halls):
+def test_a_hall_is_the_same_in_colour_and_in_grey(small_halls):
     colour, gray = small_halls(3), small_halls(1)
     assert (colour.shape, gray.shape) == ((2, 3, 64, 64), (2, 1, 64, 64))
     assert np.einsum("nchw,c->nhw", colour, backdrop.LUMA) == pytest.approx(gray[:, 0], abs=1e-6)

@@ -76,7 +76,7 @@ def test_rotations_are_orthogonal():
     assert np.linalg.det(turns) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_atlas_has_every_pattern_as_a_share_of_paint():
+def test_the_atlas_stores_the_fraction_of_paint_for_every_pattern():
     maps = ball.atlas()
     assert maps.shape == (ball.PATTERNS, ball.MAP_SIDE, ball.MAP_SIDE)
     assert 0 <= maps.min() < maps.max() <= 1

@@ -9,7 +9,7 @@ from .drawn_shapes import check, painted
 
 
 @pytest.mark.parametrize("draw", [bodies.foot, bodies.limb, bodies.head, bodies.torso, bodies.figure, bodies.person])
-def test_instances_are_valid_and_shown_around_their_place(draw):
+def test_instances_are_valid_and_drawn_around_their_position(draw):
     table = check(draw)
     assert np.abs([table["x"], table["y"]]).max() < 2
     pictures = painted(table, x=0.5, y=0.5, scale=1)

@@ -12,7 +12,7 @@ from dataset_tools.synthetic.shapes import Canvas
 from .plain_optics import plain_optics
 
 
-def test_chroma_is_pillows_interleaved():
+def test_chroma_is_computed_as_in_pillow_and_interleaved():
     rgb = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 16)).astype(np.uint8)
     made = camera.luma_and_chroma(rgb).astype(int)
     for picture, out in zip(rgb, made, strict=True):
@@ -65,7 +65,7 @@ def test_small_patches_repeat_pixels_with_their_noise():
     assert X.std() > 5
 
 
-def test_without_noise_a_brighter_scene_gives_a_brighter_picture_within_a_byte():
+def test_without_noise_a_brighter_scene_never_gives_a_darker_picture():
     light = np.linspace(0, 1.5, 256, dtype=np.float32).reshape(1, 1, 16, 16)
     for change in ({}, {"gamma": 0.45}, {"contrast": 0.7}, {"black": 0.06}, {"gain": 2}, {"studio": 1}):
         optics = plain_optics(1, 48)
@@ -88,7 +88,7 @@ def test_contrast_brightens_the_upper_half_and_darkens_the_lower():
     assert values[2] > 0.78
 
 
-def test_noise_grows_with_the_light_and_follows_the_seed():
+def test_noise_grows_with_the_light_and_depends_on_the_seed():
     optics = plain_optics(2, 48)
     optics.noise[:], optics.read_noise[:] = 0.05, 0.01
     light = np.stack([np.full((1, 32, 32), 0.04), np.full((1, 32, 32), 0.5)]).astype(np.float32)

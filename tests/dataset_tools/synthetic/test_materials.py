@@ -18,7 +18,7 @@ def test_brightness_is_in_its_range_whatever_the_tint(low, high, chroma):
         assert np.allclose(colours, colours[:, :1])
 
 
-def test_shells_are_brighter_than_gaps_and_a_hall_has_everything():
+def test_shells_are_brighter_than_gaps_and_a_hall_has_any_brightness():
     generator = np.random.default_rng(0)
     dark, plastic, anything = (
         draw(generator, 3000) @ LUMA for draw in (materials.dark, materials.plastic, materials.anything)
@@ -28,7 +28,7 @@ def test_shells_are_brighter_than_gaps_and_a_hall_has_everything():
 
 
 @pytest.mark.parametrize("p", [0, 0.25, 1])
-def test_chance(p):
+def test_booleans_are_true_with_the_given_probability(p):
     drawn = materials.chance(np.random.default_rng(0), 10_000, p)
     assert drawn.dtype == bool
     assert drawn.mean() == pytest.approx(p, abs=0.02)

@@ -32,7 +32,7 @@ def test_conditions_are_in_their_ranges(worlds):
     assert np.mean([world.pattern < CLASSIC for world in worlds]) == pytest.approx(0.45, abs=0.08)
 
 
-def test_a_seed_gives_the_same_conditions(worlds):
+def test_the_same_seed_gives_the_same_conditions(worlds):
     again, other = (random_world(np.random.default_rng(seed)) for seed in (0, 1))
     for field in fields(again):
         assert np.array_equal(getattr(again, field.name), getattr(worlds[0], field.name))

@@ -80,7 +80,7 @@ def test_targets_are_plausible(tmp_path):
         assert inside > 0.47 * disc  # more than half of every ball is in its patch; 0.03 is the tolerance of the grid
 
 
-def test_the_cache_is_used_and_a_new_renderer_renders_again(classification, monkeypatch):
+def test_the_cache_is_used_until_the_renderer_changes(classification, monkeypatch):
     root = classification["train"].parents[2]
     before = classification["train"].stat()
     monkeypatch.setattr(render_files, "_render", lambda *a: pytest.fail("rendered although it is cached"))

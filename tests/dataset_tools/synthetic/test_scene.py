@@ -23,7 +23,7 @@ def test_the_target_is_on_the_rendered_ball():
 
 
 @pytest.mark.parametrize(("size", "channels"), [(16, 2), (32, 1)])
-def test_a_seed_gives_the_same_bytes_and_the_asked_shape(size, channels):
+def test_the_same_seed_gives_the_same_bytes_in_the_requested_shape(size, channels):
     ball = np.arange(scene.BATCH + 3) % 3 == 0
     X, y = scene.render_recording((1, 2), ball, size, channels)
     again, _ = scene.render_recording((1, 2), ball, size, channels)
@@ -48,6 +48,6 @@ def test_at_least_half_of_every_ball_is_in_its_patch():
     assert circles[:, 1:].mean(0) == pytest.approx([0.5, 0.5], abs=0.02)
 
 
-def test_every_patch_without_a_ball_has_an_object_by_its_share():
+def test_the_probabilities_of_objects_in_patches_without_a_ball_add_up_to_one():
     assert sum(share for share, _ in scene.THINGS) == pytest.approx(1)
     assert sum(draw is None for _, draw in scene.THINGS) == 1

@@ -41,7 +41,7 @@ numbers = st.floats(-0.5, 0.5)
 
 @settings(max_examples=50)
 @given(numbers, numbers, st.floats(0.3, 3), st.floats(-4, 4))
-def test_placing_back_and_forth_is_the_identity(x, y, scale, angle):
+def test_placing_a_shape_and_then_moving_it_back_changes_nothing(x, y, scale, angle):
     fields = {"hollow": 0.02, "soft": 0.01, "bars_y": 3}
     moved = place(box(**fields), x, y, scale, angle)
     moved["x"] -= x
@@ -65,7 +65,7 @@ def test_a_quarter_turn_of_a_shape_turns_the_picture():
     assert place(box(), 0, 0, 1, 0.7)["angle"] == pytest.approx(0.3 + 0.7)
 
 
-def test_a_larger_shape_has_as_many_bars():
+def test_a_larger_shape_has_the_same_number_of_bars():
     plain, large = (place(box(bars_y=3), 0.5, 0.5, scale)[0, 0] for scale in (1, 2))
     for length, bars in (("a", "bars_x"), ("b", "bars_y")):
         assert large[length] * large[bars] == pytest.approx(plain[length] * plain[bars])

@@ -27,7 +27,7 @@ def test_blobs_are_built_around_the_origin():
     assert (painted(table, x=0.5, y=0.5, scale=1)[:, 32, 32] != 0.3).all()
 
 
-def test_lines_have_the_given_paint_only():
+def test_lines_have_only_the_given_colour():
     table = surroundings.lines(np.random.default_rng(0), 100, np.full((100, 3), 0.7))
     assert np.allclose(table["colour"], 0.7)
     pictures = painted(table)
@@ -46,7 +46,7 @@ def test_a_penalty_mark_is_a_cross_or_a_dot_in_the_middle():
     assert np.unravel_index(brightest.argmax(), brightest.shape) == pytest.approx((32, 32), abs=5)
 
 
-def test_clutter_hides_more_with_more_objects():
+def test_more_objects_hide_more_of_the_picture():
     def covered(count):
         return (painted(surroundings.clutter(np.random.default_rng(0), 60, count)) != 0.3).mean()
 
