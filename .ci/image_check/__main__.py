@@ -2,8 +2,8 @@
 
 The checks run the image as an unknown user and without a network. The root file system is read-only, with one writable
 folder. The environment names proxies that do not answer, and the tracking server cannot be reached. The checks also
-stop a run, train a grid, and send pending runs later. They need docker, podman or (as root) buildah, and take about ten
-minutes.
+stop a run, train a grid, and send pending runs from another container. They need docker, podman or (as root) buildah,
+and take about ten minutes.
 """
 
 import argparse

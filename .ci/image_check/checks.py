@@ -103,7 +103,7 @@ def strict(check: Check) -> str:
     unchecked = [name for name, entry in formats.items() if entry["fit"] is None]
     no_compiler = ["cpp", "int16"]
     expect(len(formats) == 7 and unchecked in ([], no_compiler), "seven export formats", f"{[*formats]}", out)
-    expect("SYNTHETIC" in folder.name, "the replaced dataset in the run's name", folder.name, out)
+    expect("SYNTHETIC" in folder.name, "a run name that says that the dataset was replaced", folder.name, out)
     expect("mlflow_mirror sync" in out, "a line that says how to send the pending run", "none", out)
     with_password = [
         path.name for path in terms.volume.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()
@@ -160,7 +160,7 @@ def pending(check: Check) -> str:
 
 
 def second_server(check: Check) -> str:
-    """If MLFLOW_TRACKING_URI names a server that answers, the run has been tracked there when the container ends."""
+    """If MLFLOW_TRACKING_URI names a server that answers, the run is stored there by the time the container ends."""
     with mlflow_server(check.folder) as uri:
         terms = check.strict(network=True, environment={"MLFLOW_TRACKING_URI": uri})
         check.run([*QUICK, "--dataset", "synthetic", "--require-tracking", "--export", "none"], terms)

@@ -26,7 +26,7 @@ def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) ->
         path,
         X.reshape(-1, *X.shape[2:]),
         [""] * len(targets),
-        f"What the network sees of {len(chosen)} training patches",
+        f"{len(chosen)} training patches as the network sees them",
         "left: the original patch; right: augmented versions, which differ in every epoch",
         overlay and (lambda axes, i, *place: overlay(axes, targets[i], *place)),
         1 + VERSIONS,

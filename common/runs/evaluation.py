@@ -1,4 +1,4 @@
-"""For all projects, scores a saved model on patch files: makes predictions, and writes one row per patch."""
+"""Scores a saved model of any project on patch files: makes predictions, and writes one row per patch."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence

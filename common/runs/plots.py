@@ -46,7 +46,7 @@ COLUMNS = 5  # patches per row of a gallery
 def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | None = "constrained") -> Iterator:
     """Yields an empty matplotlib Figure of width x height inches; atomically writes it as a PNG when the block ends.
 
-    Equal drawings give byte-identical files.
+    Drawing the same figure twice gives byte-identical files.
     """
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # characters that the font lacks are drawn as boxes
@@ -57,7 +57,7 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
 
 def plain_log_axis(axis) -> None:
-    """Makes an axis logarithmic, with plain labels such as 0.001; matplotlib's own labels need mathematical text."""
+    """Makes an axis logarithmic, with plain labels such as 0.001; matplotlib's own labels need math text (off here)."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))

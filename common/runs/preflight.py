@@ -42,6 +42,6 @@ def preflight(
         find_model(options.init)
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
-    if options.require_gpu:  # checked before a gigabyte is downloaded in vain
+    if options.require_gpu:  # checked before the data, perhaps a gigabyte, is downloaded
         why_no_gpu(required=True)
     return load_data(options), server

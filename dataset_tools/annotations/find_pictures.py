@@ -1,4 +1,4 @@
-"""Finds the pictures that annotations name, even by a URL or with the prefix or folders of another machine."""
+"""Finds the pictures named in annotations, even if the name is a URL or has a prefix or another machine's folders."""
 
 import os
 import re
@@ -62,7 +62,7 @@ class PictureFolder:
         """
         parts = PurePosixPath(name.rpartition("../")[2]).parts
         if not parts or ".." in parts or "\0" in name:
-            raise Refused("picture's name points out of the folder")
+            raise Refused("picture's name points outside the folder")
         for start in range(len(parts)):
             path = self.root.joinpath(*parts[start:])
             if len(os.fsencode(parts[-1])) < 256 and path.is_file():

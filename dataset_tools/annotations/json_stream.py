@@ -20,7 +20,7 @@ def elements(path: Path) -> Iterator[tuple[str, object]]:
     value; if the value is a list, yields the key with each of its elements.
 
     Raises:
-        UserError: the file is not JSON, truncated or nested too deeply, or has an element too large for an annotation.
+        UserError: the file is truncated, not JSON or nested too deeply, or has an element too large for an annotation.
     """
     try:
         with path.open(encoding="utf-8-sig") as stream:
@@ -76,5 +76,5 @@ class _Window:
         # grow quadratically.
         block = self.stream.read(max(BLOCK, len(self.text) - self.at))
         if not block:
-            raise ValueError("it is damaged, or ends in the middle")
+            raise ValueError("it is damaged or truncated")
         self.text, self.at = self.text[self.at :] + block, 0

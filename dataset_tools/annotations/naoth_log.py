@@ -1,6 +1,6 @@
 """Reads NaoTH logs, which are sequences of protobuf messages.
 
-In front of each message are its frame number (int32), its name (which ends with a zero byte) and its size in bytes
+Each message is preceded by its frame number (int32), its name (which ends with a zero byte) and its size in bytes
 (int32). Integers are little-endian.
 """
 

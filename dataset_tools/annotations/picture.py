@@ -24,7 +24,7 @@ def read_bytes(record: Record) -> bytes:
     """Reads the bytes of a picture from a file, a message in a log or a member of a zip.
 
     Raises:
-        Refused: the file is missing, too large, damaged, or cannot be read.
+        Refused: the file is missing, too large or damaged, or cannot be read.
     """
     if record.place is None:
         return read_file(record.picture, BYTES_MAX)
@@ -58,7 +58,7 @@ def decode(data: bytes, record: Record) -> Image.Image:
     if record.in_log:
         return naoth_log.to_rgb(naoth_log.yuyv(data, "JPEG" in record.place.message))
     with warnings.catch_warnings():
-        # Pillow warns of large pictures, which are refused below, and of invalid EXIF data, which do not matter.
+        # Pillow warns about large pictures, which are refused below, and about invalid EXIF data, which do not matter.
         warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)

@@ -31,7 +31,7 @@ def frame_of(name: str) -> int:
 
 
 def camera_of(name: str) -> str:
-    """Returns the camera that a picture's path names last: `top` or `bottom`; empty if it names neither.
+    """Returns the last camera that a picture's path mentions: `top` or `bottom`; empty if it mentions neither.
 
     In a path, `upper` means `top`, and `lower` means `bottom`.
     """

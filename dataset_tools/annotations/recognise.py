@@ -44,7 +44,7 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     """Returns the sources at a path: the path itself, or the annotation files or logs in a folder.
 
     Raises:
-        UserError: the path does not exist, or has no annotations of a known format, or has several formats.
+        UserError: the path does not exist, has no annotations of a known format, or has annotations of several formats.
     """
     if given not in (None, *READERS):
         raise UserError(f"--format must be one of {', '.join(READERS)}. Received: {given}.")

@@ -75,7 +75,7 @@ class Record(NamedTuple):
 
     @property
     def in_log(self) -> bool:
-        """Whether the picture is in a log or an HDF5 file, so that its name is not a file name."""
+        """Whether the picture is in a log or an HDF5 file, in which case its name is not a file name."""
         return isinstance(self.place, Place)
 
 

@@ -19,7 +19,7 @@ NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readm
 def read(path: Path, classes: Classes) -> Items:
     """Yields the pictures in a folder, or in the folder of a YAML file.
 
-    Class names or --ball-class tell which class is the ball.
+    The class names or --ball-class determine which class is the ball.
     """
     folder = path if path.is_dir() else path.parent
     names = _names(folder, path, classes)

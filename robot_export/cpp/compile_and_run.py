@@ -10,7 +10,7 @@ import numpy as np
 
 from common.errors import UserError
 
-CPP_FLAGS = ("-O2", "-march=native")  # used when an export measures a header's time and outputs
+CPP_FLAGS = ("-O2", "-march=native")  # used when an export measures a header's speed and checks its outputs
 RUNNER = Path(__file__).with_name("runner.cpp")
 WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror")
 
@@ -55,7 +55,7 @@ class Program:
         return np.frombuffer(self._run(mode, raw.tobytes()), np.float32).reshape(len(raw), self.outputs)
 
     def self_test(self) -> float:
-        """Returns the largest difference from the header's test vectors; raises a UserError if this is too large."""
+        """Returns the largest difference from the header's test vectors; raises a UserError if it is too large."""
         return float(self._run("self_test", b""))
 
     def times(self, patches: np.ndarray) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Generates C++ code for 3x3 convolutions with max pooling, which computes four outputs (one pooled pixel) at a time.
+"""Generates C++ code that computes 3x3 convolutions with max pooling, four outputs (one pooled pixel) at a time.
 
 The code follows Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016: a tile of 4x4 inputs is
 transformed by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. The result

@@ -108,7 +108,7 @@ def text(network: FoldedNetwork, about: About) -> str:
 
 
 def part(file: str) -> str:
-    """Reads a file that becomes a part of every header."""
+    """Reads a file that is copied into every header."""
     return (PARTS / file).read_text(encoding="utf-8")
 
 

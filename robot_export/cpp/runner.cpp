@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#if defined(PORTABLE)  // imitates a compiler without GNU extensions or vectors; its real headers must come first
+#if defined(PORTABLE)  // imitates a compiler without GNU extensions or vectors; the standard headers must come first
 #include <cmath>
 #include <cstdint>
 #include <cstring>

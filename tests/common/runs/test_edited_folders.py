@@ -116,7 +116,7 @@ def bulk(path: Path, times: int, read, mutate=mutant) -> int:
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(4000, marks=BULK)])
-def test_settings(run, times):
+def test_edited_settings_are_read_or_refused(run, times):
     def read():
         from_json(Options, read_config(run)["options"])
 
@@ -124,7 +124,7 @@ def test_settings(run, times):
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=[BULK, pytest.mark.timeout(1800)])])
-def test_the_record_of_the_model(run, times):
+def test_an_edited_record_of_the_model_is_read_or_refused(run, times):
     def read():
         is_finished(run)
         _costs(json.loads(path.read_text()) if is_dict(path) else {})
@@ -143,12 +143,12 @@ def is_dict(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(3000, marks=BULK)])
-def test_the_numbers_of_the_epochs(run, times):
+def test_damaged_numbers_of_the_epochs_are_read_or_refused(run, times):
     bulk(run / "metrics.csv", times, lambda: read_rows(run), damaged)
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
-def test_the_journal(run, times, capsys):
+def test_an_edited_journal_is_read_or_refused(run, times, capsys):
     def read():
         sync_and_status.status([run] if journal.begun(run) else [])
 
@@ -156,13 +156,13 @@ def test_the_journal(run, times, capsys):
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
-def test_the_marks(run, times):
+def test_an_edited_mark_of_a_server_is_read_or_refused(run, times):
     target = journal.servers(run)[0]
     bulk(server_state.mark_path(run, target), times, lambda: [missing(run, each) for each in targets(run)])
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
-def test_the_checkpoint(run, times):
+def test_a_damaged_checkpoint_is_read_or_refused(run, times):
     with np.load(run / "checkpoint.npz") as saved:
         shapes = [saved[key].shape for key in sorted(saved) if key.startswith("best")]
     average = SimpleNamespace(get_weights=lambda: [np.zeros(shape) for shape in shapes])
@@ -174,7 +174,7 @@ def test_the_checkpoint(run, times):
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(3000, marks=BULK)])
-def test_the_plan_of_a_grid(tmp_path, times):
+def test_an_edited_plan_of_a_grid_is_read_or_refused(tmp_path, times):
     run = {"index": 0, "varies": {"dense": "8"}, "run_name": "x", "options": {}}
     plan = {"module": "m", "experiment": "e", "metric": "val_loss", "varies": {"dense": ["8", "9"]}}
     for key in ("trainings", "runs"):  # the old and the current name of the list
@@ -200,7 +200,7 @@ def of_a_member(rng: random.Random, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("times", [40, pytest.param(2000, marks=[BULK, pytest.mark.timeout(1800)])])
-def test_the_model(run, times, tmp_path):
+def test_an_edited_model_is_read_or_refused(run, times, tmp_path):
     of_a_member.folder = tmp_path
     path = run / "model.keras"
     assert bulk(path, times, lambda: safe_keras_file.load(find_model(path)), of_a_member) > times // 4

@@ -17,7 +17,7 @@ def size_of(path):
         return image.size
 
 
-def test_y_alone_is_shown_gray_and_unstretched():
+def test_y_alone_is_shown_in_grey_with_unchanged_values():
     X = np.full((1, 4, 4, 1), 100, np.uint8)
     X[0, 0, 0] = 130
     rgb = plots.as_rgb(X)
@@ -70,7 +70,7 @@ def test_training_curves(tmp_path, count):
     assert 600 < height < 1100
 
 
-def test_equal_drawings_give_equal_bytes(tmp_path):
+def test_the_same_drawing_gives_the_same_bytes(tmp_path):
     for name in ("a.png", "b.png"):
         plots.training_curves(tmp_path / name, [{"loss": 1.0}, {"loss": 0.5}], ["loss"], "Title")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -96,7 +96,7 @@ def test_names_of_synthetic_recordings_show_their_numbers(length):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
-def test_the_curves_fill_their_picture(tmp_path, monkeypatch, count):
+def test_the_panels_fill_the_picture(tmp_path, monkeypatch, count):
     axes = []
     monkeypatch.setattr(plots, "_curve_panel", lambda panel, *_: axes.append(panel))
     plots.training_curves(tmp_path / "t.png", [], [f"m{i}" for i in range(count)], "Title")
@@ -113,7 +113,7 @@ def test_a_limit_is_shown_as_a_percentage(tmp_path, monkeypatch):
         assert axes.get_title(loc="left") == "recall at 1 % false positives"
 
 
-def test_captions_end_with_the_picture_if_the_file_names_it():
+def test_captions_end_with_the_name_of_the_picture_if_the_patch_file_has_it():
     X, y = np.zeros((2, 8, 8, 1), np.uint8), np.zeros(2, np.uint8)
     patches = Patches(X, y, source=np.array([b"a.zip/top/1.png", b"a.zip/frame0034_imageset_431.jpg"]))
     told = plots.with_pictures(["first", "second"], patches, np.array([1, 0]))

@@ -107,7 +107,7 @@ with open_run("classifier_cnn", options, splits, choose_server("local", options.
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_run_outlasts_its_terminal(tmp_path, terminal):
-    """The results are written even if the terminal is closed (`train.py & disown`) or the `tee` of `| tee log` ends."""
+    """Results are written even if the terminal is closed (`train.py & disown`) or `tee` (`train.py | tee log`) ends."""
     patches = [str(classification_file(tmp_path / f"{n}.h5", n=n)) for n in (60, 50)]
     arguments = ["--data-train", patches[0], "--data-val", patches[1], "--output-dir", str(tmp_path / "runs")]
     reader, writer = os.openpty() if terminal else os.pipe()

@@ -22,7 +22,7 @@ def test_coco_finds_pictures_without_their_folders_and_counts_missing_ones(folde
     assert {item.picture.name for item in records.values()} == {"a.png", "b.png"}
     assert skipped == {
         "gone.png": "missing picture",
-        "a/..": "picture's name points out of the folder",
+        "a/..": "picture's name points outside the folder",
         "image 4": "no file name",
     }
 
@@ -36,7 +36,7 @@ def test_coco_pictures_without_boxes_are_certified_only_on_request(folder, tmp_p
     assert records["a.png"].certified
 
 
-def test_coco_crowds_broken_boxes_and_annotations_of_unlisted_pictures(folder, tmp_path):
+def test_coco_with_a_crowd_an_invalid_box_and_an_annotation_of_an_unlisted_picture(folder, tmp_path):
     boxes = scenes.coco(tmp_path, {"a.png": BALL, "b.png": BALL})
     content = json.loads(boxes.read_text())
     content["annotations"][0]["iscrowd"] = 1
@@ -69,7 +69,7 @@ def test_an_empty_or_missing_list_is_named(key, words, missing, folder, tmp_path
     assert skipped[boxes.name] == words
 
 
-def test_without_any_class_no_picture_is_certified(folder, tmp_path):
+def test_a_file_without_any_class_is_refused(folder, tmp_path):
     boxes = scenes.coco(tmp_path, {"a.png": []})
     boxes.write_text(json.dumps(json.loads(boxes.read_text()) | {"categories": []}))
     with pytest.raises(UserError, match=r"its list of classes, `categories`, is empty or missing"):

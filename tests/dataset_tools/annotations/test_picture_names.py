@@ -1,4 +1,4 @@
-"""Frame, camera and recording are read from picture names as people and programs write them."""
+"""Frame, camera and recording are read from the names that people and programs give to pictures."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_the_number_of_a_record_in_a_log_is_its_frame():
     assert number_of(Record("game-5.png", (), True), 3) == 5
 
 
-def test_a_source_is_named_after_the_nearest_folder_that_says_something(tmp_path):
+def test_a_source_is_named_after_its_file_or_the_nearest_folder_that_is_not_generic(tmp_path):
     (tmp_path / "field 3" / "images" / "train").mkdir(parents=True)
     assert label_of(tmp_path / "field 3" / "images" / "train") == "field 3"
     assert label_of(tmp_path / "field 3" / "annotations" / "instances_default.json") == "field 3"
@@ -74,7 +74,7 @@ def test_sources_of_the_same_name_are_numbered():
         ("ball/1.png", "field"),  # a class folder is not a recording
     ],
 )
-def test_a_recording_is_named_after_source_folders_and_game(name, recording):
+def test_a_recording_is_named_after_its_source_its_folders_and_its_game(name, recording):
     assert recording_of(Record(name, (), True), "field", None) == recording
 
 
@@ -83,7 +83,7 @@ def test_all_frames_of_a_log_are_one_recording():
     assert recording_of(log, "game", None) == "game"
 
 
-def test_a_pattern_names_the_recording_or_the_picture_is_refused():
+def test_a_pattern_gives_the_recording_and_a_name_without_a_match_is_refused():
     record = Record("2026-11-03_x/1.png", (), True)
     assert recording_of(record, "field", re.compile(r"\d{4}-(\d\d)")) == "11"
     assert recording_of(record, "field", re.compile(r"\d{4}")) == "2026"

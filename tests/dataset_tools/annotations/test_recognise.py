@@ -18,7 +18,7 @@ def test_sources_without_a_ball_class_are_refused(folder, tmp_path):
     assert records["a.png"].boxes[0].kind == "ball"
 
 
-def test_an_unrecognised_format_asks_for_the_option(folder, tmp_path):
+def test_the_error_for_an_unrecognised_format_names_the_option(folder, tmp_path):
     with pytest.raises(
         UserError, match=r"no annotations of a known format\. Annotate the pictures first .*--format: yolo, "
     ):

@@ -4,7 +4,7 @@ from dataset_tools.annotations.record import Box
 from tests.dataset_tools.annotations.reading import read
 
 
-def test_torso(folder):
+def test_a_picture_is_used_if_its_annotations_say_whether_it_shows_a_ball(folder):
     (folder / "annotations.yaml").write_text(
         "images:\n"
         "  a.png:\n    annotations:\n    - {type: ball, in_image: true, vector: [[1, 2], [31, 32]]}\n"

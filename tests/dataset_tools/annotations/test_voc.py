@@ -7,7 +7,7 @@ from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.annotations.reading import BALL, read
 
 
-def test_voc_pictures_without_xml_or_with_odd_xml(folder):
+def test_voc_pictures_without_xml_or_with_odd_xml_are_skipped(folder):
     scenes.voc(folder, {"a.png": BALL})
     (folder / "c.xml").write_text("<annotation><filename>c.png</filename></annotation>")
     (folder / "d.xml").write_text("<annotation>")
@@ -45,7 +45,7 @@ def test_an_xml_decides_which_of_two_pictures_with_its_name_is_read(named, other
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_xml_entities_are_refused_before_they_grow(encoding, folder):
+def test_xml_entities_are_refused_before_they_are_expanded(encoding, folder):
     lines = [f'<!ENTITY e{n + 1} "{f"&e{n};" * 50}">' for n in range(9)]
     content = (
         f'<!DOCTYPE annotation [<!ENTITY e0 "ball">{"".join(lines)}]><annotation><filename>&e9;</filename></annotation>'

@@ -1,4 +1,4 @@
-"""YOLO labels and class names are found in all usual places, and lines that do not describe a box are skipped."""
+"""YOLO labels and class names are found in all the usual places, and lines that do not describe a box are skipped."""
 
 import pytest
 

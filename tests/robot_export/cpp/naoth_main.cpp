@@ -56,5 +56,5 @@ int main(int, char** argv) {
   }
   const BallCandidates::PatchYUVClassified wrong = {std::vector<BallCandidates::ClassifiedPixel>(4), 2};
   finder->predict(wrong, 0.0);
-  return finder->getBallConfidence() == 0.0 ? 0 : 1;  // the confidence in a patch of another size is 0
+  return finder->getBallConfidence() == 0.0 ? 0 : 1;  // a patch of the wrong size gives confidence 0
 }

@@ -23,7 +23,7 @@ STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-
 
 @needs_compiler
 def test_it_can_replace_the_float_header(tmp_path):
-    """Calls the classifier and the detector through ball_models.h, by the same names as in float headers."""
+    """Calls the classifier and the detector through ball_models.h, under the same names as in float headers."""
     X, wanted = patches(3, 40, (16, 16, 1)), []
     shutil.copy(PARTS / "ball_models.h", tmp_path)
     for name, head in (("ball_classifier", "sigmoid"), ("ball_detector", "linear")):

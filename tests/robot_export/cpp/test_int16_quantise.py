@@ -17,7 +17,7 @@ from .headers import MODELS, quantised
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_ranges_are_those_of_the_activations_in_keras(name):
-    """The activations of a layer are the inputs of the next layer, which is `flatten` after conv4."""
+    """The activations of a layer are the inputs of the next layer; the layer after conv4 is `flatten`."""
     model = random_model(7, **MODELS[name])
     X = patches(1, 40, model.input_shape[1:])
     inputs = [model.get_layer(layer).input for layer in ("conv2", "conv3", "conv4", "flatten", model.layers[-1].name)]
@@ -60,7 +60,7 @@ def test_the_factors_are_the_weights_in_the_units_of_a_layer():
     assert [layer.slope for layer in whole.layers] == [3277] * 5 + [None]  # 0.1 * 2^15
 
 
-def test_a_bias_contains_the_half_that_rounds_the_shift_to_nearest():
+def test_a_bias_includes_one_half_so_that_the_shift_rounds_to_nearest():
     network = fold(random_model(7))
     dense = tuple(replace(layer, bias=np.zeros_like(layer.bias)) for layer in network.dense)
     *_, hidden, last = quantised(replace(network, dense=dense), patches(1, 30, network.input_shape)).layers
@@ -70,7 +70,7 @@ def test_a_bias_contains_the_half_that_rounds_the_shift_to_nearest():
 
 @pytest.mark.parametrize("kernel", ["trained", "corner", "equal"])
 def test_ranges_that_are_too_small_for_the_weights_are_widened(kernel):
-    """All values fit into their integers, whether a single factor or the sum of all factors limits the range."""
+    """All values fit into their integer types, whether a single factor or the sum of all factors limits the range."""
     network = fold(random_model(7, channels=2))
     first, *others = network.convolutions
     if kernel != "trained":

@@ -71,13 +71,13 @@ def drawn(seed: int):
 
 
 def any_build(seed: int) -> Build:
-    """Chooses each model's compiler and target in turn; every twentieth model is compiled for NEON."""
+    """Cycles through the compilers and targets from model to model; every twentieth model is compiled for NEON."""
     builds = [Build(compiler, ("-O1", f"-march={target}")) for target in (*TARGETS, "x86-64") for compiler in COMPILERS]
     return Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]
 
 
 @pytest.mark.parametrize("start", range(0, 240, MODELS_PER_TEST))
-def test_random_members_of_the_families(tmp_path, start):
+def test_random_models_in_float(tmp_path, start):
     for seed in range(start, start + MODELS_PER_TEST):
         build = any_build(seed)
         build.require()
@@ -103,7 +103,7 @@ def test_every_build_of_an_int16_header_gives_the_same_bits(tmp_path, name, buil
 
 
 @pytest.mark.parametrize("start", range(0, 240, MODELS_PER_TEST))
-def test_random_members_of_the_families_in_int16(tmp_path, start):
+def test_random_models_in_int16(tmp_path, start):
     for seed in range(start, start + MODELS_PER_TEST):
         build = any_build(seed)
         build.require()
