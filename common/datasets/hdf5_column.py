@@ -76,7 +76,7 @@ def check_room(needed: int, what: object, hint: str = "") -> None:
     free = free_memory() if needed >= 1 << 20 else None
     if free is not None and needed > free:
         received = f"{needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free"
-        raise UserError(f"{what}: too large for the memory. Received: {received}.{hint}")
+        raise UserError(f"{what}: does not fit into memory. Received: {received}.{hint}")
 
 
 def free_memory() -> int | None:

@@ -1,4 +1,4 @@
-"""Reads pixels from patch files when they are needed, for datasets that are larger than the memory."""
+"""Reads pixels from patch files when they are needed, for datasets that do not fit into memory."""
 
 import math
 from collections.abc import Sequence

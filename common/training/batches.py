@@ -1,4 +1,4 @@
-"""Makes the batches of a run from patches in memory, or in files that are larger than the memory."""
+"""Makes the batches of a run from patches in memory, or in files that do not fit into memory."""
 
 from collections.abc import Iterator
 

@@ -16,7 +16,7 @@ CAMERA_WIDTH, CAMERA_HEIGHT = 640, 480  # pixels
 def shift(box: tuple[float, float, float, float], border: int) -> tuple[int, int] | None:
     """Returns the offset (x, y) of the patch without border in the patch with border; None if several are possible.
 
-    Patches are cut square, so the changes at the four edges must be such that the patch without border is square.
+    Patches are cut square, so the changes at the four edges must leave the patch without border square.
 
     Args:
         box: left, top, right, bottom of the extended patch in the camera picture, pixels.

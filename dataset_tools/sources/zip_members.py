@@ -120,7 +120,7 @@ def check_name(name: str) -> None:
         Refused: the name is absolute, or contains `..`, a drive or a backslash.
     """
     if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
-        raise Refused("name points out of the zip")
+        raise Refused("name points outside the zip")
 
 
 def _packed_bytes(descriptor: int, member: Member) -> bytes:

@@ -50,6 +50,6 @@ def test_a_name_unlike_any_other_points_to_the_list():
         parse_stem("balls", "classification")
 
 
-def test_a_dataset_of_the_other_task_is_called_that():
+def test_a_dataset_of_the_other_task_is_reported_as_such():
     with pytest.raises(UserError, match="a classification dataset, but a detection dataset is needed"):
         parse_stem(STEM, "detection")

@@ -101,5 +101,5 @@ def test_more_than_the_free_memory_is_not_read(tmp_path, monkeypatch):
         file["y"] = np.arange(n) % 2
     assert (tmp_path / "a.h5").stat().st_size < 3 << 20
     monkeypatch.setattr(hdf5_column, "free_memory", lambda: 30 << 20)
-    with pytest.raises(UserError, match=r"too large for the memory\. Received: 0\.0 GB needed"):
+    with pytest.raises(UserError, match=r"does not fit into memory\. Received: 0\.0 GB needed"):
         read_patches(tmp_path / "a.h5", TASK)

@@ -22,7 +22,7 @@ def test_too_little_memory_is_reported_beforehand(tmp_path, monkeypatch):
     options = TrainingOptions(data_train=tuple(files[:1]), data_val=tuple(files[1:]))
     load_splits("classification", options, lambda *_: {})
     monkeypatch.setattr(hdf5_column, "free_memory", lambda: 2 * 2500 * 256 - 1)
-    with pytest.raises(UserError, match=r"1500: too large for the memory\. Received: 0\.0 GB needed, .* Add --stream"):
+    with pytest.raises(UserError, match=r"1500: does not fit into memory\. Received: 0\.0 GB needed, .* Add --stream"):
         load_splits("classification", options, lambda *_: {})
 
 
@@ -113,7 +113,7 @@ def test_splits_of_different_shapes_are_refused(files, tmp_path, size, channels)
         loaded(files | {"data_test": (other,)})
 
 
-def test_a_detection_file_is_not_for_classification(files, tmp_path):
+def test_a_detection_file_is_refused_for_classification(files, tmp_path):
     with pytest.raises(UserError, match=r"balls\.h5"):
         loaded(files | {"data_train": (detection_file(tmp_path / "balls.h5"),)})
 
@@ -132,7 +132,7 @@ def test_synthetic_patches_in_place_of_the_default_stand_out(files, tmp_path, ca
     assert err.count("!" * 100) == 2
 
 
-def test_files_for_scoring_are_joined_and_told_apart(tmp_path):
+def test_files_for_scoring_are_joined_and_each_patch_has_its_files_name(tmp_path):
     paths = []
     for name in ("a/x.h5", "b/x.h5", "b/deep/y.h5"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

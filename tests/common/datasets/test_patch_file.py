@@ -37,7 +37,7 @@ def test_writes_and_reads_back_everything(tmp_path):
 
 @pytest.mark.parametrize("shape", [(6,), (6, 1)])
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "int8", "float32", "float64", "bool"])
-def test_older_files_of_any_number_type_are_the_same_patches(tmp_path, shape, dtype):
+def test_older_files_of_any_number_type_give_the_same_patches(tmp_path, shape, dtype):
     X, y = pixels(), np.array([0, 1, 1, 0, 1, 0])
     old = read_patches(raw(tmp_path / "old.h5", X=X, y=y.astype(dtype).reshape(shape)), "classification")
     write_patches(tmp_path / "new.h5", X, y)

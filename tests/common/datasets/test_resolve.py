@@ -55,7 +55,7 @@ def test_a_family_comes_from_the_archive_once(server, tmp_path, dataset):
     assert select(server, tmp_path / "data", dataset=dataset, offline=True) == first
 
 
-def test_files_that_were_copied_by_hand_are_their_own_origin(server, tmp_path):
+def test_the_origin_of_a_file_copied_by_hand_is_its_path(server, tmp_path):
     for name, content in server.files.items():
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).write_bytes(content)
@@ -95,7 +95,7 @@ def test_another_archive_may_have_what_the_first_one_misses(server, tmp_path):
     assert select(f"{server.url}/mirror", tmp_path, "detection").files["test"] == (tmp_path / name,)
 
 
-def test_a_missing_validation_file_is_legal(server, tmp_path):
+def test_a_missing_validation_file_is_allowed(server, tmp_path):
     del server.files[parse_stem(STEM, "classification").file("validation")]
     chosen = select(server, tmp_path, dataset=STEM)
     assert (len(chosen.files["train"]), chosen.files["validation"], len(chosen.files["test"])) == (1, (), 1)
@@ -173,7 +173,7 @@ def test_half_a_family_is_an_error(server, tmp_path, dataset, offline):
 
 @pytest.mark.parametrize("dataset", [None, STEM])
 @pytest.mark.parametrize("offline", [False, True])
-def test_a_family_without_its_test_file_trains_and_says_so(server, tmp_path, dataset, offline):
+def test_a_family_without_its_test_file_is_used_with_a_warning(server, tmp_path, dataset, offline):
     cached(server, tmp_path / "data", "train", "validation")
     chosen = select(NOWHERE, tmp_path / "data", dataset=dataset, offline=offline)
     assert (len(chosen.files["train"]), len(chosen.files["validation"]), chosen.files["test"]) == (1, 1, ())
@@ -205,7 +205,7 @@ def test_named_files_need_training_files(tmp_path, options):
 
 
 @pytest.mark.parametrize("dataset", [STEM, "synthetic"])
-def test_a_dataset_and_named_files_exclude_each_other(tmp_path, dataset):
+def test_a_dataset_and_named_files_cannot_be_combined(tmp_path, dataset):
     with pytest.raises(UserError, match="cannot be combined"):
         select(NOWHERE, tmp_path, dataset=dataset, train=files(tmp_path, "a"))
 
@@ -225,7 +225,7 @@ def test_the_same_file_for_two_purposes_or_twice_for_one_is_refused(tmp_path, sp
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".h5", "a" * 300 + "/b.h5", "folder/" * 2000 + "c.h5", "no\0name.h5"])
-def test_a_path_that_no_file_can_have_is_one_line(server, tmp_path, name):
+def test_an_impossible_path_gives_one_line(server, tmp_path, name):
     with pytest.raises(UserError, match="There is no such file") as caught:
         select(server, tmp_path, train=[tmp_path / name])
     assert "\n" not in str(caught.value)

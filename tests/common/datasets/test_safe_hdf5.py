@@ -218,7 +218,7 @@ def test_no_reader_hangs_on_something_that_is_not_a_file(tmp_path, kind, reader)
         READERS[reader](path)
 
 
-def test_a_process_has_a_limit_of_open_files(tmp_path):
+def test_a_process_has_a_limit_on_open_files(tmp_path):
     raw(tmp_path / "a.h5", X=pixels(N), y=LABELS)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))

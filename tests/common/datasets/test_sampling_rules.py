@@ -26,7 +26,7 @@ def test_the_rule_is_read_from_the_attributes(attributes, rule):
     assert rule_in(attributes) == rule
 
 
-def test_a_file_passes_its_rule_on(tmp_path):
+def test_patches_keep_the_rule_of_their_file(tmp_path):
     X, y = np.zeros((6, 16, 16, 1), np.uint8), np.arange(6) % 2
     for name, attributes in (("a", {"sampling": "area"}), ("b", {"sampling": "corners"}), ("c", {})):
         write_patches(tmp_path / f"{name}.h5", X, y.astype(np.float32), attributes=attributes)

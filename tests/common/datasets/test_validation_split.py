@@ -26,7 +26,7 @@ def test_a_recording_is_on_one_side_and_nothing_is_lost(counts, seed, fraction):
     assert len(validation)
 
 
-def test_split_by_recording_is_near_the_fraction_balanced_and_seeded():
+def test_a_split_by_recording_has_the_right_size_is_balanced_and_depends_on_the_seed():
     generator = np.random.default_rng(3)
     counts = generator.integers(20, 120, 40)
     balls = (counts * generator.uniform(0, 0.7, 40)).astype(int)

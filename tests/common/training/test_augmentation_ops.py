@@ -42,7 +42,7 @@ def test_flip_twice_is_identity(patches):
         np.testing.assert_allclose(moved(moved(patches, **{axis: -1}), **{axis: -1}), patches, atol=1e-3)
 
 
-def test_quarter_turn_is_transposing_and_flipping_and_four_are_identity(patches):
+def test_a_quarter_turn_transposes_and_flips_and_four_of_them_change_nothing(patches):
     turned = patches
     for count in range(1, 5):
         turned = moved(transposed(turned), scale_x=-1)
@@ -185,7 +185,7 @@ def bytes_of_one_patch():
     return tf.constant(np.repeat(x, 32, 0)), tf.constant(np.arange(32) % 2, tf.float32)
 
 
-def test_values_stay_bytes_and_labels_stay(bytes_of_one_patch):
+def test_values_stay_in_0_to_255_and_labels_are_unchanged(bytes_of_one_patch):
     x, y = bytes_of_one_patch
     found, labels = make_augmentation(0)(x, y, SEED)
     assert found.shape == x.shape
@@ -202,7 +202,7 @@ def test_varies_within_one_batch_and_between_steps(bytes_of_one_patch):
     assert np.all(np.abs(first - second).mean((1, 2, 3)) > 1)
 
 
-def test_same_seed_same_output_and_another_seed_another(bytes_of_one_patch):
+def test_only_the_same_seed_gives_the_same_output(bytes_of_one_patch):
     first, again, other = (
         make_augmentation(seed)(*bytes_of_one_patch, tf.constant([seed, 9]))[0] for seed in (7, 7, 8)
     )
@@ -218,7 +218,7 @@ def test_compiled_equals_eager(channels):
     np.testing.assert_allclose(compiled, eager, atol=1e-3)
 
 
-def test_augmentation_is_unbiased_in_place_and_light(bytes_of_one_patch):
+def test_augmentation_is_unbiased_in_position_and_brightness(bytes_of_one_patch):
     """A dot in the middle stays in the middle on average: it neither drifts by half a pixel nor favours one side."""
     x = np.full((512, 16, 16, 1), 60, np.float32)
     x[:, 7:9, 7:9] = 200

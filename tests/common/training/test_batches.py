@@ -58,7 +58,7 @@ def test_an_epoch_sees_every_patch_once_in_a_new_order(files, small_blocks):
         assert [labels[row.tobytes()] for row in X.reshape(len(X), -1)] == y.tolist()
 
 
-def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
+def test_a_block_mixes_patches_from_the_whole_file(files, small_blocks):
     """A batch contains many recordings, although the file is sorted by recording."""
     patches = stored_patches(files, "classification")
     recordings = {row.tobytes(): name for row, name in zip(patches.X[:], patches.recording, strict=True)}
@@ -67,7 +67,7 @@ def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
     assert len(seen) >= 4  # there are 10 recordings; in the file's order, a batch would contain only 1
 
 
-def test_one_block_trains_as_memory_does(files):
+def test_a_single_block_trains_like_patches_in_memory(files):
     """If all patches fit into one block, streaming changes only their order.
 
     If the patches in memory have the same order, the trained weights are the same.

@@ -39,7 +39,7 @@ def test_a_seed_gives_the_same_numbers_in_every_library(no_gpu, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_gpu_that_is_not_used_is_one_line(no_gpu, capsys):
+def test_a_gpu_that_is_not_used_is_reported_in_one_line(no_gpu, capsys):
     no_gpu["why"] = "no NVIDIA driver is visible"
     devices_and_seeds.prepare(0)
     assert capsys.readouterr().err == "note: training on the CPU: no NVIDIA driver is visible\n"

@@ -58,7 +58,7 @@ def test_same_output_and_gradients_as_keras(settings, shape):
 @pytest.mark.parametrize(
     ("settings", "shape", "product"), [(*p, True) for p in PRODUCTS] + [(*p, False) for p in PLAIN]
 )
-def test_products_where_they_are_faster_and_nowhere_else(settings, shape, product):
+def test_matrix_products_are_used_exactly_where_they_are_faster(settings, shape, product):
     layer = keras.layers.Conv2D(**settings)
     layer.build((None, *shape))
     spec, banded = tf.TensorSpec((None, *shape)), layer.padding == "same"

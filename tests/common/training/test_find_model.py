@@ -46,7 +46,7 @@ def test_a_model_json_without_a_threshold(tmp_path, content):
         read_threshold(tmp_path / "model.keras", None)
 
 
-def test_a_folder_in_place_of_model_json_does_not_count_as_none(tmp_path):
+def test_a_folder_named_model_json_is_an_error(tmp_path):
     (tmp_path / "model.json").mkdir()
     with pytest.raises(UserError, match=r"model\.json cannot be read.*Pass one with --threshold\.$"):
         read_threshold(tmp_path / "model.keras", None)
@@ -75,13 +75,13 @@ def test_a_run_and_its_file_are_the_same_model(run):
 
 
 @pytest.mark.parametrize("name", ["nowhere.keras", "", "9" * 5000, "folder/" * 900])
-def test_a_model_that_does_not_exist_is_one_line(tmp_path, name):
+def test_a_model_that_does_not_exist_gives_one_line(tmp_path, name):
     with pytest.raises(UserError, match="the model does not exist") as caught:
         find_model(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
-def test_a_pipe_is_no_model(tmp_path):
+def test_a_pipe_is_not_a_model(tmp_path):
     os.mkfifo(tmp_path / "model.keras")
     for given in (tmp_path, tmp_path / "model.keras"):
         with pytest.raises(UserError, match=r"the model is not a plain file\. Received: .*model\.keras"):

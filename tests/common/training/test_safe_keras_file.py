@@ -112,7 +112,7 @@ def test_a_lambda_of_keras_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("member", ["config.json", "metadata.json", "model.weights.h5"])
-def test_a_member_that_unpacks_to_a_gigabyte_is_refused_unread(model, member):
+def test_a_member_that_unpacks_to_a_gigabyte_is_refused_before_it_is_read(model, member):
     change(model, member, lambda content: content + b" " * 200_000_000, zipfile.ZIP_DEFLATED)
     tracemalloc.start()
     refused(model, "unpacks to more data than a model can have")
@@ -177,13 +177,13 @@ def never_written(file, name, shape):
 
 
 @pytest.mark.parametrize("edit", [in_another_file, of_a_link, of_a_virtual_dataset, never_written])
-def test_weights_that_are_elsewhere_are_refused(model, edit):
+def test_weights_in_another_file_are_refused(model, edit):
     change(model, "model.weights.h5", weights(edit))
     refused(model, "its weights (are incomplete|refer to other files)")
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_one_line(model, kept):
+def test_a_truncated_file_gives_one_line(model, kept):
     content = model.read_bytes()
     model.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(UserError, match=r"not a \.keras file|cannot be loaded"):

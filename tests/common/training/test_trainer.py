@@ -49,7 +49,7 @@ def darker(x, y, seed):
 
 
 @pytest.mark.parametrize("xla", [False, True])
-def test_fast_path_is_what_plain_keras_does(patches, xla):
+def test_the_fast_path_matches_plain_keras(patches, xla):
     """Twenty steps of `model(x, training=True)` with the same optimiser and batches give the same weights.
 
     The test runs once without XLA (as on a CPU), and once compiled by XLA (as on a GPU).
@@ -81,7 +81,7 @@ def test_fast_path_is_what_plain_keras_does(patches, xla):
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=2e-4, err_msg=expected.path)
 
 
-def test_batch_statistics_move(patches):
+def test_batch_statistics_are_updated(patches):
     run = trainer(patches)
     before = [v.numpy() for v in run.model.variables if "moving" in v.path]
     run.train_epoch(0)
@@ -102,7 +102,7 @@ def test_average_lags_behind_and_begins_as_a_plain_mean(patches):
     assert np.abs(kernel.numpy() - expected).max() > 1e-4
 
 
-def test_same_seed_same_weights_and_another_seed_others(patches):
+def test_only_the_same_seed_gives_the_same_weights(patches):
     def weights(seed):
         run = trainer(patches, augment=darker, model=small_model(regularize=True), seed=seed)
         run.train_epoch(0)
@@ -185,7 +185,7 @@ def test_every_patch_is_seen_in_an_epoch(n, batch_size):
 
 
 @pytest.mark.parametrize("xla", [False, True])
-def test_optimizer_is_keras_adamw(patches, xla):
+def test_the_optimizer_matches_adamw_of_keras(patches, xla):
     """With the same gradients, weights and moments equal Keras's.
 
     Weight decay leaves out biases and normalisation layers.
@@ -205,7 +205,7 @@ def test_optimizer_is_keras_adamw(patches, xla):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-9, err_msg=theirs.path)
 
 
-def test_pooled_first_is_the_same_function():
+def test_pooling_before_the_activation_gives_the_same_outputs():
     """If the pooling is moved before the activation, no layer is lost and the outputs stay the same."""
     model = small_model()
     layers = model.layers[1:]

@@ -109,13 +109,13 @@ def test_what_is_not_a_patch_file_gets_the_command_that_makes_one(name, followin
     assert line.endswith(following.format(tmp_path))
 
 
-def test_a_file_of_another_kind_is_not_for_cutting(tmp_path, capsys):
+def test_for_a_file_of_another_kind_no_command_is_suggested(tmp_path, capsys):
     (tmp_path / "notes.md").write_text("# Notes")
     assert inspect.main([str(tmp_path / "notes.md")]) == 2
     assert capsys.readouterr().err.endswith("not an HDF5 patch file. Give the path of an .h5 file.\n")
 
 
-def test_a_folder_of_patch_files_is_not_for_cutting(tmp_path, capsys):
+def test_for_a_folder_of_patch_files_no_command_is_suggested(tmp_path, capsys):
     write_patches(tmp_path / "train.h5", textured(30), np.arange(30) % 2)
     assert inspect.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err.endswith("is a folder. Give the path of an HDF5 patch file.\n")

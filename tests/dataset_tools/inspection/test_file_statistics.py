@@ -43,7 +43,7 @@ def test_mixed_up_columns_and_centres_outside_the_patch_give_warnings(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "channels"), [(16, 1), (16, 2), (32, 2)])
-def test_numbers_are_those_of_the_brightness_in_any_number_of_blocks(tmp_path, monkeypatch, size, channels):
+def test_the_brightness_statistics_do_not_depend_on_the_block_size(tmp_path, monkeypatch, size, channels):
     X = textured(25, size, channels)
     X[3, :5] = 250
     write_patches(tmp_path / "a.h5", X, np.arange(25) % 2)

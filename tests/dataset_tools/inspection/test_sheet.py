@@ -16,7 +16,7 @@ def test_no_patch_is_shown_twice(tmp_path):
     assert sorted(balls) == list(range(30))
 
 
-def test_the_same_picture_twice_without_a_warning_whatever_the_names(tmp_path):
+def test_unusual_names_cause_no_warning_and_drawing_twice_gives_the_same_bytes(tmp_path):
     names = ["\x1b[31mred", "$x^2$", "球", "x" * 300, "a\nb", "", *map(str, range(50))]
     X = textured(112)
     X[:10] = 255  # saturated and repeated

@@ -107,7 +107,7 @@ boxes = st.tuples(st.integers(0, 600) | near_the_border, st.integers(0, 440) | n
 
 @settings(max_examples=300)
 @given(st.lists(boxes, min_size=1, max_size=5), st.sampled_from([0, 10, 20]))
-def test_grown_boxes_are_those_of_the_exporter_and_shift_finds_the_way_back(patches, border):
+def test_boxes_are_extended_as_in_the_exporter_and_the_shift_is_found_again(patches, border):
     plain = np.array([(left, top, left + side, top + side) for left, top, side in patches])
     grown = borders.grow(plain, border, 640, 480)
     for patch, after in zip(patches, grown.tolist(), strict=True):

@@ -80,7 +80,7 @@ def test_large_logs_are_split_into_chunks_without_loss(tmp_path, png, zip_of):
     assert len(set(names)) == 2500
 
 
-def test_no_logs_and_a_log_twice(tmp_path, png, zip_of):
+def test_missing_logs_and_a_log_given_twice_are_errors(tmp_path, png, zip_of):
     with pytest.raises(UserError, match="no logs found"):
         list(naoth_chunks(tmp_path, 0))
     zip_of(tmp_path / "top" / "log.zip", {"1.png": png(20)})

@@ -18,7 +18,7 @@ def test_every_skip_counts_and_the_first_few_are_named():
     assert EXAMPLES == 3
 
 
-def test_nothing_skipped_is_no_line_and_one_origin_needs_no_name():
+def test_without_skipped_items_there_is_no_line_and_a_single_origin_is_not_named():
     skips = Skips()
     assert skips.lines() == []
     skips.add(Skipped("a.png", "damaged"))

@@ -14,7 +14,7 @@ from dataset_tools.sources.patch_sources import TK03, Chunk, read
 from .reading import everything
 
 
-def test_patches_are_gray_and_have_their_circles(tk03):
+def test_patches_are_grey_and_have_their_circles(tk03):
     path, gray = tk03
     patches, skipped = everything([Chunk(TK03, path)])
     assert not skipped

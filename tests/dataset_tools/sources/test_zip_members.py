@@ -19,12 +19,12 @@ from .reading import everything, reasons
 
 
 @pytest.mark.parametrize("name", ["/etc/evil.png", "../evil.png", "a/../../evil.png", "C:/evil.png", "a\\..\\evil.png"])
-def test_names_that_point_out_of_the_zip(tmp_path, png, zip_of, name):
+def test_names_that_point_outside_the_zip(tmp_path, png, zip_of, name):
     before = sorted(tmp_path.parent.rglob("*.png"))
     zip_of(tmp_path / "top" / "log.zip", {name: png(20), "good.png": png(20)})
     patches, skipped = everything(naoth_chunks(tmp_path, 0))
     assert len(patches) == 1
-    assert [item.reason for item in skipped] == ["name points out of the zip"]
+    assert [item.reason for item in skipped] == ["name points outside the zip"]
     assert sorted(tmp_path.parent.rglob("*.png")) == before
 
 
@@ -34,7 +34,7 @@ def patched(path, find, replace):
     path.write_bytes(content.replace(find, replace))
 
 
-def test_bombs(tmp_path, zip_of):
+def test_zip_bombs_are_refused(tmp_path, zip_of):
     zip_of(tmp_path / "top" / "honest.zip", {"1.png": bytes(5 << 20)}, zipfile.ZIP_DEFLATED)
     liar = zip_of(tmp_path / "top" / "liar.zip", {"1.png": bytes(3 << 20)}, zipfile.ZIP_DEFLATED)
     # The member claims a size of 100 bytes, but its content is 3 MB.
@@ -143,7 +143,7 @@ def test_a_member_that_breaks_a_rule_is_refused(tmp_path, zip_of):
             ({"size": 101}, "damaged in the zip"),
             ({"crc": member.crc ^ 1}, "damaged in the zip"),
             ({"offset": 1 << 63}, "damaged in the zip"),
-            ({"name": "../a.png"}, "name points out of the zip"),
+            ({"name": "../a.png"}, "name points outside the zip"),
             ({"flags": 1}, "encrypted"),
             ({"size": MEMBER_LIMIT_BYTES + 1}, "larger than 4 MB unpacked"),
         ):
