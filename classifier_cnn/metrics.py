@@ -82,7 +82,7 @@ def curve(labels, scores) -> Curve:
     labels, scores = checked(labels, scores)
     order = np.argsort(-scores, kind="stable")
     descending = scores[order]
-    ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))  # equal scores are detected together or not at all
+    ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))  # ties are detected together or not at all
     hits = np.cumsum(labels[order])[ends].astype(float)
     return Curve(descending[ends], hits, ends + 1.0 - hits)
 

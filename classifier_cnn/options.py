@@ -45,7 +45,7 @@ def add_limit(group, meaning: str) -> None:
     text = (
         "confidence that the rate also holds for new patches of the same kind, from 0.5 to below 1; 0: no guarantee; "
     )
-    text += "the threshold stays within the rate on the patches on which it is chosen, but often not on new patches"
+    text += "the rate holds on the patches used to choose the threshold, but is often exceeded on new patches"
     group.add_argument("--confidence", type=float, metavar="X", help=text)
 
 

@@ -54,7 +54,7 @@ ROOMS = {
     "mlflow_mirror": ("common",),
     **dict.fromkeys(PROJECTS, ("robot_export", "dataset_tools", "common")),
 }
-LOGIC_LINES = 30  # a file with more lines of logic needs a test file with its name
+LOGIC_LINES = 30  # a file with more lines of logic needs a test file named after it
 NOT_MIRRORED = {  # file -> the file or folder that tests it
     **{f"{project}/training.py": "test_train.py trains whole runs" for project in PROJECTS},
     **{f"{project}/exporting.py": "tests/robot_export exports whole runs" for project in PROJECTS},
@@ -133,7 +133,7 @@ def logic_lines(path: Path) -> int:
 
 
 def without_test(room: str) -> list[str]:
-    """Returns a package's files that have more than LOGIC_LINES lines of logic but no test file with their name."""
+    """Returns a package's files that have more than LOGIC_LINES lines of logic but no test file named after them."""
     return [
         str(path.relative_to(ROOT))
         for path in FILES

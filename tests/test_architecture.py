@@ -26,7 +26,7 @@ def test_a_wrong_arrow_is_noticed():
     assert house.may_import("classifier_cnn", "dataset_tools.synthetic")
 
 
-def test_every_import_finds_its_name():
+def test_every_imported_name_exists():
     """Benchmarks are included, because some of them have no test."""
     files = [*FILES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").rglob("*.py")]
     assert not [f"{path.relative_to(ROOT)} imports {name}" for path in files for name in house.unresolved(path)]

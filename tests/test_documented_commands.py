@@ -103,7 +103,7 @@ def ran(line: str, folder, settings) -> str:
 
 
 def concrete(page: str, line: str, folder, words: dict) -> str:
-    """Replaces the placeholders in a line with existing files and runs, and shortens its runs to one epoch."""
+    """Replaces the placeholders in a line with existing files and runs, and reduces any training to one epoch."""
     detector = page.startswith("detector") or "cd detector" in line
     task = "detection" if detector or "detector_cnn_ball_radius_center/export" in line else "classification"
     families = {name: parse_stem(stems[0], name) for name, stems in STEMS.items()}
@@ -142,7 +142,7 @@ def concrete(page: str, line: str, folder, words: dict) -> str:
     return start + line
 
 
-def test_the_pages_print_commands():
+def test_commands_are_found_on_the_pages():
     assert len(printed()) > 30
 
 

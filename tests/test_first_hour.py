@@ -45,7 +45,7 @@ def shell(line: str, folder):
     return ended.stdout + ended.stderr
 
 
-def test_the_last_line_resumes_and_a_finished_run_is_exported_with_its_own_data(stopped):
+def test_the_last_printed_line_resumes_the_run_and_a_finished_run_is_exported_with_its_own_data(stopped):
     run, said = stopped
     last = said.strip().splitlines()[-1]
     line = last.partition("Resume it with: ")[2]

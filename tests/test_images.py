@@ -87,7 +87,7 @@ def test_both_dockerfiles_are_alike():
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_the_dockerfile_keeps_its_promises(project):
+def test_the_dockerfile_has_the_expected_instructions(project):
     steps = instructions(project)
     names = [name for name, _ in steps]
     assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+\.\d+-slim\S*", steps[0][1])  # pinned to a patch release

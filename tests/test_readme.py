@@ -28,7 +28,7 @@ def run(script, *arguments):
     )
 
 
-def test_the_page_for_a_new_project_trains(tmp_path):
+def test_the_script_on_the_page_for_a_new_project_trains(tmp_path):
     script, output = page(tmp_path), ("--output-dir", tmp_path / "runs")
     files = ["--data-train", classification_file(tmp_path / "a.h5"), "--tracking", "local"]
     ended = run(script, *files, *output, "--kernel", "5")  # as in the first line of the page, but without --epochs
@@ -70,7 +70,7 @@ def test_the_page_has_what_a_grid_needs(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_page_runs_in_a_grid(tmp_path):
+def test_the_script_on_the_page_runs_in_a_grid(tmp_path):
     page(tmp_path)
     files = [
         "--data-train",

@@ -73,7 +73,7 @@ def test_setup_finds_a_suitable_python_and_shows_size_and_progress(checkout, pyt
     assert ended.returncode == 0, ended.stderr
     assert (checkout / ".venv/made_by").read_text().strip() == chosen
     assert re.search(r"Python [\d.]+: about [\d.]+ GB to download", ended.stdout)
-    assert "Downloading tensorflow (600 MB)" in ended.stdout  # the packages are not installed silently
+    assert "Downloading tensorflow (600 MB)" in ended.stdout  # the output of pip is shown
     assert (checkout / ".venv/.complete").exists()
 
 

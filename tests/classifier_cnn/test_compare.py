@@ -110,7 +110,7 @@ def test_a_model_does_not_differ_from_itself(models, file, tmp_path, capsys):
     assert (tmp_path / "out" / "fixed_C.png").is_file()
 
 
-def test_the_numbers_of_a_bootstrap_sample_equal_those_of_its_patches():
+def test_a_bootstrap_sample_has_the_same_metrics_as_its_patches():
     rng = np.random.default_rng(1)
     y = rng.integers(0, 2, 300)
     scores = np.clip(0.3 * y + rng.uniform(0, 0.7, 300), 0, 1).round(2).astype(np.float32)

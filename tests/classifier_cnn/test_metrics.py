@@ -16,7 +16,7 @@ LIMITS = st.sampled_from([0.0, 0.001, 0.1, 0.25, 0.29, 1 / 3, 0.5, 0.99])
     ("labels", "scores"),
     [([], []), ([1, 0], [0.5]), ([1, 2], [0.5, 0.5]), ([1, 0], [0.5, np.nan]), ([1, 0], [0.5, 1.5])],
 )
-def test_scores_that_cannot_be_measured_raise_an_error(labels, scores):
+def test_labels_and_scores_that_cannot_be_used_raise_an_error(labels, scores):
     with pytest.raises(ValueError, match="Received"):
         metrics.evaluate(labels, scores, 0.5)
 
@@ -32,7 +32,7 @@ def test_the_recall_at_a_limit_agrees_with_brute_force(patches, limit):
     assert metrics.recall_at_fpr(points, limit) == max(recalls)
 
 
-def test_evaluate_equals_numbers_counted_by_hand():
+def test_evaluate_gives_the_numbers_counted_by_hand():
     # two hits, a miss, a false alarm (a score equal to the threshold is a detection), four correct rejections
     labels = [1.0, 1, 1, 0, 0, 0, 0, 0]
     scores = [0.9, 0.8, 0.3, 0.5, 0.4, 0.2, 0.1, 0.0]
@@ -57,7 +57,7 @@ def test_metrics_that_need_both_classes_are_left_out_if_there_is_only_one(label,
     assert "precision" not in numbers  # nothing was detected
 
 
-def test_a_saturated_error_costs_a_finite_log_loss():
+def test_a_saturated_error_gives_a_finite_log_loss():
     assert metrics.evaluate([1, 0], [0.0, 1.0], 0.5)["log_loss"] == pytest.approx(-np.log(1e-7))
 
 
@@ -80,7 +80,7 @@ def test_a_file_without_groups_gives_no_rows():
     assert metrics.evaluate_groups([1, 0], [0.9, 0.1], 0.5, camera=None) == []
 
 
-def test_the_baseline_only_sees_the_brightness_of_the_middle():
+def test_one_baseline_never_finds_a_ball_and_the_other_prefers_a_bright_middle():
     X = np.full((40, 16, 16, 1), 90, np.uint8)
     labels = np.arange(40) % 4 == 0
     X[labels, 4:12, 4:12] = 200

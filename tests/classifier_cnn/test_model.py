@@ -19,7 +19,7 @@ def test_shapes(side, channels):
     assert np.all((scores.numpy() > 0) & (scores.numpy() < 1))
 
 
-def test_number_of_weights_counted_by_hand():
+def test_the_network_has_the_number_of_weights_counted_by_hand():
     """Convolutions have no biases, normalisation has two learned weights per channel, and dense layers have biases."""
     kernels = 9 * 1 * 8 + 9 * 8 * 8 + 9 * 8 * 16 + 4 * 16 * 16
     expected = kernels + 2 * (8 + 8 + 16 + 16) + (16 * 64 + 64) + (64 + 1)
@@ -68,7 +68,7 @@ def test_the_offset_of_one_channel_is_a_plain_number():
     assert np.ndim(build_model((16, 16, 2), (8, 8, 16, 16), 64, mean=(0.4, 0.5)).get_layer("scale").offset) == 1
 
 
-def test_blocks_in_order():
+def test_the_blocks_are_in_order():
     kinds = [type(layer).__name__ for layer in build_model((16, 16, 1), (8, 8, 16, 16), 64).layers]
     block = ["Conv2D", "BatchNormalization", "LeakyReLU"]
     head = ["Flatten", "Dense", "LeakyReLU", "Dropout", "Dense", "Activation"]

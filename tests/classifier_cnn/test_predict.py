@@ -158,7 +158,7 @@ def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
     assert np.allclose([float(row["score"]) for row in found], wanted, atol=1e-6)
 
 
-def test_the_robots_own_candidates_of_a_log_without_pictures(tmp_path, models):
+def test_the_robots_own_candidates_are_scored_if_a_log_has_no_pictures(tmp_path, models):
     """Candidates are scored at the recorded positions, from the robot's own 16x16 pixels, in two processes."""
     gray = np.random.default_rng(3).integers(0, 256, (16, 16, 1), np.uint8)
     patches = scenes.message(f1=candidate(gray, (100, 80, 140, 120), 0))

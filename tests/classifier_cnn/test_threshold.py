@@ -16,7 +16,7 @@ def choose(positives, negatives, max_fpr, confidence=0):
 
 
 @given(PATCHES, LIMITS)
-def test_the_threshold_stays_within_the_limit_and_no_other_such_threshold_finds_more(patches, max_fpr):
+def test_the_chosen_threshold_finds_the_most_balls_within_the_limit(patches, max_fpr):
     labels, scores = np.array([label for label, _ in patches]), np.array([score for _, score in patches], np.float32)
     chosen = choose_threshold(labels, scores, max_fpr, confidence=0)
     assert 0 < chosen.value <= np.nextafter(np.float32(1), np.float32(2))
@@ -44,7 +44,7 @@ def test_the_threshold_lies_between_two_scores():
     assert choose([0.9, 0.8, 0.3], [0.4, 0.2, 0.1, 0.0], max_fpr=0.24).value == pytest.approx(0.6)
 
 
-def test_a_ball_and_a_negative_with_equal_scores_pass_together_or_not_at_all():
+def test_a_ball_and_a_negative_with_the_same_score_pass_together_or_not_at_all():
     chosen = choose([0.9, 0.5, 0.5], [0.5, 0.1], max_fpr=0.4)
     assert chosen.value == pytest.approx(0.7)
     assert chosen.recall == pytest.approx(1 / 3)
@@ -132,7 +132,7 @@ def test_in_a_simulation_the_limit_is_exceeded_as_rarely_as_promised(levels, neg
     assert levels or exceeded[0] / tries > 0.35  # without a guarantee, the limit is exceeded often
 
 
-def test_with_too_few_negatives_the_empirical_limit_is_used_and_the_missing_number_named():
+def test_with_too_few_negatives_the_empirical_limit_is_used_and_the_missing_number_is_named():
     few = choose([0.9] * 10, [0.1] * 100, 0.01, 0.95)
     assert (few.guaranteed, few.negatives_missing) == (False, 199)
     assert few.promise.startswith("not guaranteed: up to ")

@@ -45,7 +45,7 @@ def test_the_better_detector_is_named(models, tmp_path, capsys):
     assert "B is better: median centre error" in capsys.readouterr().out
 
 
-def test_the_numbers_of_a_bootstrap_sample_equal_those_of_its_patches():
+def test_a_bootstrap_sample_has_the_same_metrics_as_its_patches():
     rng, (_, y) = np.random.default_rng(0), discs(200, 1)
     circles, rows = y + rng.normal(0, 0.05, y.shape), rng.integers(0, 200, 200)
     numbers = metrics.evaluate(y[rows], circles[rows], 16)

@@ -87,12 +87,12 @@ def check_sent(database: Path) -> None:
     assert left <= {"run", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db.lock", "mlartifacts"}
 
 
-def test_killed_while_the_store_is_created(database):
+def test_a_process_killed_while_it_creates_the_store_does_no_harm(database):
     kill_on_the_way(database)
     check_sent(database)
 
 
-def test_killed_while_the_store_is_migrated(database):
+def test_a_process_killed_while_it_migrates_the_store_does_no_harm(database):
     first_version(database, with_run=True)
     kill_on_the_way(database)
     check_sent(database)

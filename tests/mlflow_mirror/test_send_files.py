@@ -101,7 +101,7 @@ def test_a_file_that_is_replaced_by_a_link_after_the_check_is_not_sent(run, tmp_
     assert [path.read_bytes() for path in (tmp_path / "mlartifacts").rglob("model.bin")] == [b"weights"]
 
 
-def test_a_file_that_is_too_large_holds_nothing_up(proxy, start):
+def test_a_file_that_is_too_large_does_not_hold_up_the_rest(proxy, start):
     run = start(proxy.url)
     add_files(run)
     train(run, range(3))

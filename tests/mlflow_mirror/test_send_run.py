@@ -82,7 +82,7 @@ def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_pat
     assert differences(run, mlflow_server.url) == []
 
 
-def test_a_server_from_a_backup_gets_what_it_lacks(mlflow_server, start, tmp_path):
+def test_a_server_restored_from_a_backup_gets_what_it_lacks(mlflow_server, start, tmp_path):
     """A server that was restored from a backup lacks the run's last epochs.
 
     The test imitates this with a mark that claims that more was sent than the server has.

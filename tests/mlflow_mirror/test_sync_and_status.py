@@ -33,7 +33,7 @@ def test_a_run_can_be_mirrored_to_another_server(mlflow_server, start, tmp_path,
     assert differences(run, "local:../mlflow.db") == []
 
 
-def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
+def test_sync_marks_a_run_as_killed_if_its_process_died(mlflow_3, start, tmp_path, capsys):
     run = start(mlflow_3.url)
     run.metrics({"loss": 1.0}, step=0)
     assert main(["status", "--output-dir", str(tmp_path)]) == 1

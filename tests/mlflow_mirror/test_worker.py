@@ -86,7 +86,7 @@ def test_a_run_is_placed_below_its_grid_even_if_the_run_arrives_first(tmp_path, 
     assert differences(child.folder, TARGET) == []
 
 
-def test_a_run_that_could_not_be_sent_is_tried_again_though_the_next_run_was_sent(start_child):
+def test_a_run_that_could_not_be_sent_is_tried_again_even_if_the_next_run_was_sent(start_child):
     """The store lost the first run; the first step detects the loss, and the second step sends the run again."""
     first, second = start_child("first"), start_child("second")
     for run in (first, second):
