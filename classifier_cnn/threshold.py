@@ -102,7 +102,7 @@ def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[l
         words.append(f"{one.value:.6g} ({name}; {'no balls' if one.recall is None else f'recall {one.recall:.1%}'})")
     return rows, (
         f"Thresholds by the side of the patch in the camera picture, each with the same guarantee: {', '.join(words)}. "
-        "Robot code that knows the side of a candidate can use the threshold of its class, with the float32 formats. "
+        "With the float32 formats, robot code that knows the side of a candidate can use the threshold of its class. "
         "Exported files contain only the one threshold for all sizes."
     )
 

@@ -19,7 +19,7 @@ from threading import Event, Thread
 
 from mlflow_mirror.mlflow_settings import prepare
 
-if __name__ == "__main__":  # first, because MLflow reads these settings on import, which takes seconds
+if __name__ == "__main__":  # before the slow import of MLflow, which reads these settings
     with contextlib.suppress(OSError, AttributeError):
         os.nice(5)  # at a niceness above 5, importing MLflow would take minutes on a busy machine
     prepare()

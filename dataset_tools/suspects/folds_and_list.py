@@ -98,8 +98,8 @@ def write(
 ) -> None:
     """Writes suspects.csv and suspects.png, and prints how to use these files.
 
-    A patch without a `source` is identified by its digest. Patches with the same digest are only on the sheet, because
-    `create_datasets` rejects a name that matches several patches.
+    A patch without a `source` is identified by its digest. Patches with the same digest are on the sheet but
+    not in the list, because `create_datasets` rejects a name that matches several patches.
 
     Args:
         answers: the networks' outputs, [n, ...]. found: int [k], the most suspicious first.

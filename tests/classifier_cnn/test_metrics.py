@@ -96,7 +96,7 @@ def test_the_interval_of_the_false_positive_rate_is_the_wider_of_patches_and_rec
     assert exact["false_positive_rate_low"] == 0
     assert exact["false_positive_rate_high"] == pytest.approx(1 - 0.025 ** (1 / 400))  # 0 of 400
     recording = np.repeat(["a", "b", "c", "d"], 100)
-    # All false positives are in one recording, and new data may contain no such recording or several.
+    # All false positives are in one recording, but new data may contain several such recordings, or none.
     scores[:40] = 1
     alone, whole = (metrics.false_positive_interval(labels, scores, 0.5, names) for names in (None, recording))
     assert whole["false_positive_rate_low"] == 0 < alone["false_positive_rate_low"]
