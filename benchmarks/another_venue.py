@@ -1,6 +1,6 @@
 """Measures the effect of stronger light changes and of synthetic patches at a venue that is not in the training data.
 
-For each venue, every variant is trained with the same seeds but without that venue's patches, and evaluated on them.
+For each venue, every variant is trained with the same seeds, without that venue's patches, and then evaluated on them.
 All variants are trained on the same number of patches.
 
     .venv/bin/python benchmarks/another_venue.py --data-root data --venues cuda saba aref

@@ -1,4 +1,4 @@
-"""Measures the classifier's default recipe on recordings that it has not seen: grouped five-fold cross-validation.
+"""Measures the classifier's default recipe on held-out recordings: grouped five-fold cross-validation.
 
 All splits of a family are joined and divided again by recording. Five networks are trained with the recipe of train.py,
 and each network scores the fifth of the patches that it was not trained on. The metrics are computed from all of these

@@ -7,8 +7,8 @@ them. The runtimes use one thread and their default settings, and are called fro
 possible; the headers are called from C++ and read uint8 patches. The cost of a call from Python is also printed.
 
 Multiply-accumulates are counted as if all convolutions were computed directly. The headers' 3x3 convolutions need only
-16 multiplications instead of 36 for the same result, so the script also prints the percentage of the peak that is
-really executed. The peak is the throughput of SSE without FMA, measured in the same rounds.
+16 multiplications instead of 36 for the same result, so the script also prints the percentage of the peak for the
+multiplications that are really executed. The peak is the throughput of SSE without FMA, measured in the same rounds.
 
 Instructions per patch come from callgrind, if valgrind is installed; other work on the machine does not affect them.
 Prints tables and writes cpp_header.json. Takes two minutes on an idle core.

@@ -32,9 +32,9 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
     made.add_argument("--epochs", type=int, help="epochs per fold (default: the same as train.py)")
     made.add_argument("--folds", type=int, default=5, help="number of folds (%(default)s)")
     made.add_argument(
-        "--seed", type=int, default=0, help="seed of the weights, the shuffling and the augmentation (%(default)s)"
+        "--seed", type=int, default=0, help="seed for the weights, the shuffling and the augmentation (%(default)s)"
     )
-    made.add_argument("--split-seed", type=int, default=0, help="seed of the division into folds (%(default)s)")
+    made.add_argument("--split-seed", type=int, default=0, help="seed for the division into folds (%(default)s)")
     made.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
     made.add_argument("--output", type=Path, default=Path(output), help="JSON file for the results (%(default)s)")
     return made
@@ -53,7 +53,7 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
     parts = [read_patches(path, task) for path in paths]
     patches = concatenate(parts)
     if patches.recording is None:
-        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files do not name recordings.")
+        raise UserError(f"Folds are split by recording. Received: {args.dataset}, whose files do not name recordings.")
     return patches, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 

@@ -1,4 +1,4 @@
-"""Measures the detector's recipe on recordings that it has not seen: grouped five-fold cross-validation.
+"""Measures the detector's recipe on held-out recordings: grouped five-fold cross-validation.
 
 The training and validation files of a family are joined and divided again by recording. Five networks are trained with
 the recipe of train.py, and each network predicts the circles of the fifth of the balls that it was not trained on. The

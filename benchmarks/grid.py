@@ -2,11 +2,11 @@
 
 .venv/bin/python benchmarks/grid.py --rounds 1
 
-Both methods train the same networks with the same options on the synthetic dataset, tracked locally, one after the
-other on the same machine, which should be otherwise idle. The CPU time is measured for the benchmark's control group,
-or, if it has no control group of its own, for the whole machine (/proc/stat), because some processes of Ray and the
-MLflow mirrors are not child processes. With --without-bytecode, Python compiles all imports, as after a fresh `uv pip
-install` or in an image that sets PYTHONDONTWRITEBYTECODE; this takes twice as long.
+Both methods train the same networks with the same options on the synthetic dataset and track them locally. They run one
+after the other on the same machine, which should be otherwise idle. The CPU time is measured for the benchmark's cgroup
+or, if it has no cgroup of its own, for the whole machine (/proc/stat), because some processes of Ray and the MLflow
+mirrors are not child processes. With --without-bytecode, Python compiles all imports, as after a fresh `uv pip install`
+or in an image that sets PYTHONDONTWRITEBYTECODE; this takes twice as long.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def loop(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
-    """Runs the shell loop that people used before grids; it starts all runs at once and ignores exit statuses."""
+    """Runs the shell loop that people used before grid_search; it starts all runs at once and ignores exit statuses."""
     filters, dense = (" ".join(f"'{value}'" for value in values) for values in arrays.values())
     words = " ".join([*options, "--output-dir", str(runs)])
     script = LOOP.format(filters=filters, dense=dense, python=sys.executable, options=words, runs=runs)
@@ -111,15 +111,15 @@ def begin(folder: Path) -> float:
 
 
 def epoch_seconds(folder: Path) -> float:
-    """Returns the total seconds of a run's epochs."""
+    """Returns how long all epochs of a run took together, in seconds."""
     names, *lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
     return sum(float(line[names.index("epoch_seconds")]) for line in lines)
 
 
 def cpu_seconds() -> float:
-    """Returns the CPU seconds that our control group (version 1) has used.
+    """Returns the CPU seconds that our cgroup (version 1) has used.
 
-    If the process has no control group of its own, returns the CPU seconds of the whole machine.
+    If the process has no cgroup of its own, returns the CPU seconds of the whole machine.
     """
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, path = line.split(":", 2)

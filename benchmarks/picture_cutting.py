@@ -52,7 +52,7 @@ def measure(found: list[Record], spread: Callable, archive: Path, arguments: arg
             run()
             best[name] = min(best[name], clock() - start)
     speeds = ", ".join(f"{name} {len(found) / seconds:.0f} pictures/s" for name, seconds in best.items())
-    return f"{speeds}; cutting has {best['decoding'] / best['cutting']:.0%} of the throughput of decoding"
+    return f"{speeds}; cutting reaches {best['decoding'] / best['cutting']:.0%} of the throughput of decoding"
 
 
 def main() -> None:

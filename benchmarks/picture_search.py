@@ -39,7 +39,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("sources", type=Path, nargs="+")
     parser.add_argument("--detector", type=Path)
-    parser.add_argument("--training", type=Path, nargs="+", default=[], help="patch files of the model")
+    parser.add_argument("--training", type=Path, nargs="+", default=[], help="the model's training files")
     add_scan_options(parser)
     return parser.parse_args(argv)
 

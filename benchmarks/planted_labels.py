@@ -1,6 +1,6 @@
 """Plants wrong labels in real patches and measures how many suspects.py finds, and how much correcting them helps.
 
-Some labels of the training file are made wrong: the class is reversed, or the circle is moved by 0.15 to 0.3 of the
+Some labels of the training file are corrupted: the class is reversed, or the circle is moved by 0.15 to 0.3 of the
 patch size or scaled by 1.4. All labels are judged as in suspects.py, with one network per fold. Then networks are
 trained on four versions of the file: the original; one with the wrong labels; one in which the wrong labels are
 corrected if they are suspects; and one without the suspects. The networks are evaluated on the other files of the
@@ -51,13 +51,13 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument(
         "--project", choices=PROJECTS, default="classifier_cnn", help="project to measure (%(default)s)"
     )
-    parser.add_argument("--share", type=float, default=0.02, help="fraction of the labels to make wrong (%(default)s)")
+    parser.add_argument("--share", type=float, default=0.02, help="fraction of the labels to corrupt (%(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="networks per version (%(default)s)")
     return parser.parse_args(argv)
 
 
 def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Makes some labels wrong. Returns all labels, and whether each label was made wrong, bool [n]."""
+    """Corrupts some labels. Returns all labels, and whether each label was corrupted, bool [n]."""
     rng, y = np.random.default_rng(seed), y.copy()
     chosen = np.sort(rng.permutation(len(y))[: round(share * len(y))])
     if y.ndim == 1:

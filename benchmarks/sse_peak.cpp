@@ -9,7 +9,7 @@ static double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Returns multiply-accumulates per second, measured over `rounds` of 40 multiply-accumulates.
+// Returns multiply-accumulates per second, measured over `rounds` rounds of 40 multiply-accumulates.
 extern "C" double peak(int rounds) {
   __asm__ volatile("xorps %%xmm14, %%xmm14\n\txorps %%xmm15, %%xmm15" ::: "xmm14", "xmm15");  // denormals are slow
   const double started = cpu_seconds();

@@ -1,4 +1,4 @@
-"""Measures how much recall a confident threshold costs, and how often its real false positive rate exceeds the limit.
+"""Measures how much recall train.py's --confidence costs, and how often the real false positive rate exceeds the limit.
 
 Five networks score the recordings that they were not trained on, as in classifier_cross_validation.py. From these
 scores, validation sets of different sizes are drawn: single patches, as the guarantee assumes, or whole recordings, as
@@ -45,7 +45,7 @@ def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: boo
 
 
 def measure(labels, scores, recording, draws: int) -> list[dict]:
-    """Returns a row for each way to draw, each size and each confidence.
+    """Returns a row for each way of drawing, each size and each confidence.
 
     Each row contains the fraction of the sets whose false positive rate exceeds the limit, and the lost recall.
     """

@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def count_metrics(url: str, folder: Path, epochs: int) -> None:
-    """Measures part 1, while a mirror sends the metrics to a healthy server."""
+    """Runs the first part of the benchmark while a mirror sends the metrics to a healthy server."""
     run = tracking.start(folder, tracking.Server(url, "", url), tracking.RunInfo("benchmark", "metrics"))
     metrics = {f"metric_{i}": i / 7 for i in range(20)}
     times = []

@@ -33,7 +33,7 @@ sys.addaudithook(note)
 
 
 def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Measures a run's seconds to start and to end, its memory, and which processes import large libraries."""
+    """Measures how long a run takes to start and to end, its memory, and which processes import large libraries."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_files(project, folder, patches)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-# Huber's loss is quadratic for errors below this fraction of the patch, and linear for larger errors. In a 16x16 patch,
-# the fraction is a third of a pixel.
+# The Huber loss is quadratic for errors below this fraction of the patch, and linear for larger errors. In a 16x16
+# patch, the fraction is a third of a pixel.
 HUBER_DELTA = 0.02
 SMALLEST_RADIUS = 0.01  # fraction of the patch; the IoU of a smaller predicted circle is computed with this radius
 
@@ -31,7 +31,7 @@ def mean_absolute_error(y, circle):
 
 
 def huber(y, circle):
-    """Returns Huber's loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; shape [n]."""
+    """Returns the Huber loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; shape [n]."""
     error = tf.abs(circle - y) / HUBER_DELTA
     near = tf.minimum(error, 1.0)
     return tf.reduce_mean(near * (error - 0.5 * near), 1)

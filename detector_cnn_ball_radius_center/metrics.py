@@ -15,7 +15,7 @@ def checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
     """Returns labels and predictions as float64 [n, 3]; raises a ValueError if no metric can be computed from them."""
     y, circles = np.asarray(y, np.float64), np.asarray(circles, np.float64)
     if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
-        raise ValueError(f"Each label needs a circle of three values. Received: {y.shape}, {circles.shape}")
+        raise ValueError(f"Labels and circles must both be [n, 3] with n > 0. Received: {y.shape}, {circles.shape}")
     if not np.isfinite(circles).all() or not np.isfinite(y).all():
         raise ValueError(f"Circles must be finite numbers. Received: {np.sum(~np.isfinite(circles))} that are not")
     return y, circles

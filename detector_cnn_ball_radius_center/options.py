@@ -1,4 +1,4 @@
-"""Parses the detector's command line: its own options, and those of all runs (common/cli/training_options.py)."""
+"""Parses the detector's command line: its own options and the shared ones (common/cli/training_options.py)."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from robot_export.robots import add_robot_options, file_kinds
 
 PROJECT = "detector_cnn_ball_radius_center"
 DEFAULT_STEM = DEFAULT_STEMS["detection"]
-PATCHES_SEEN = 2_500_000  # the number of patches in all epochs of a run of default length
+PATCHES_SEEN = 2_500_000  # patches seen in a run of default length, all epochs together
 LOSSES = ("huber", "mae", "circle-iou")
 EPILOG = """examples:
   python3 train.py                                    the team's default family, from the cache or the archive

@@ -1,4 +1,4 @@
-"""Computes the detector's metrics for the robustness sheet, see common/runs/corruptions.py."""
+"""Computes the detector's metrics for the robustness sheet (common/runs/corruptions.py)."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -29,7 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("detector", type=run_or_file, metavar="DETECTOR", help="a .keras file, or a run")
     text = "classification file; only its patches without a ball are used"
     parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help=text)
-    text = "detection file of the same family, for the balls"
+    text = "detection file of the same family; provides the balls"
     parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help=text)
     text = "decision threshold (default: the classifier's threshold, from model.json)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)

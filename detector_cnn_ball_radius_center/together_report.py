@@ -62,7 +62,7 @@ def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path,
 
 
 def check_patches(classification, detection) -> None:
-    """Refuses patches on which a pair of models cannot be scored.
+    """Checks that a pair of models can be scored on these patches.
 
     Raises:
         UserError: the patches differ in size or colour, or all classification patches show a ball.

@@ -114,7 +114,7 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
     """Adds the objects in each patch to the patch's text; positions are relative to the patch and not rounded.
 
     Args:
-        texts: one for each patch. scene: objects of the picture. places: float [n, 3], left, top, side of each patch.
+        texts: one for each patch. scene: objects in the picture. places: float [n, 3], left, top, side of each patch.
     """
     for ball in scene.balls:
         for text, share in zip(texts, circles_and_boxes.ball_shares(ball, places).tolist(), strict=True):

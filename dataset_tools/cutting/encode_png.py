@@ -18,7 +18,7 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
 
     Args:
         pixels: uint8 [side, side, 3], RGB; or [side, side] or [side, side, 1], grey.
-        text: texts by keyword.
+        text: the text chunks, {keyword: value}.
     """
     side = len(pixels)
     rows = np.zeros((side, 1 + pixels.size // side), np.uint8)  # filter `none` in front of each row

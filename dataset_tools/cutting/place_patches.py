@@ -63,7 +63,7 @@ def without_balls(
     line.
 
     Args:
-        scene: the objects of the picture.
+        scene: the objects in the picture.
         pixels: the picture, uint8 [height, width, 3].
         geometry: how patches are cut.
         diameters: ball diameters in all pictures, as fractions of the picture's width; sizes are drawn from these.

@@ -26,7 +26,7 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     """Divides the arguments into models and patch files, and checks that they exist.
 
     Raises:
-        UserError: there are not 2 to 26 models, there is no patch file, or a path does not exist or is given twice.
+        UserError: fewer than 2 or more than 26 models, no patch file, or a path that does not exist or is given twice.
     """
     exported = {path for path in names if is_exported(path)}
     files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]

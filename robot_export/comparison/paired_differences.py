@@ -69,7 +69,7 @@ class Subject:
 
 
 def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], files: list[Path]) -> None:
-    """Compares each other model with the first model on the files' patches; prints and saves the results.
+    """Compares all other models with the first model on the files' patches; prints and saves the results.
 
     Args:
         arguments: the arguments of compare.py.
@@ -117,7 +117,7 @@ def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], 
 
 
 def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tuple, folder: Path, suffix: str) -> dict:
-    """Compares two models, a `pair` of (answers, threshold): prints tables, draws pictures, returns all metrics."""
+    """Compares two models: prints tables, draws pictures, returns all metrics; pair: (answers, threshold) of each."""
     numbers = differences(subject, patches, pair)
     errors = [subject.errors(patches.y, *one) for one in pair]
     wrong = [np.any(list(kinds.values()), axis=0) for kinds in errors]

@@ -36,7 +36,7 @@ COMMANDS = {  # command: a pattern that must match its output
     "grid --epochs 1 --data-root data --filters 4 --dense 8 16": r"wall +[\d.]+ +[\d.]+",
     "int16_header --networks S --rounds 1": r"us native\n +S 16x16 +[\d.]+",
     f"mining_round --seeds 1 {FEW}": r"1 seeds in \d+ s",
-    "picture_cutting pictures pictures/../pictures --pictures 4 --jobs 1": r"all together .*; cutting has \d+%",
+    "picture_cutting pictures pictures/../pictures --pictures 4 --jobs 1": r"all together .*; cutting reaches \d+%",
     "picture_search model pictures --training train.h5 --jobs 1": r"4 pictures, 4 balls, [\d.]+ pictures per second",
     "robot_targets --naoth naoth --filters 4 4 4 4 --epochs 1 --seeds 1": r"auroc +robots where labelled +[\d.]+",
     "tracking_overhead --seconds 2 --block 2 --epochs 20 --faults none": r"none +\d+ ms",

@@ -12,7 +12,7 @@ from common.datasets.families import DEFAULT_STEMS, parse_stem
 from ..tiny import ROOT, classification_file, detection_file, discs, environment
 
 
-def test_the_requested_share_of_labels_is_made_wrong_and_nothing_else_changes(monkeypatch):
+def test_the_requested_share_of_labels_is_corrupted_and_nothing_else_changes(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from planted_labels import plant
 

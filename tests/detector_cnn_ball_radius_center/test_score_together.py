@@ -50,7 +50,7 @@ def test_the_command_writes_numbers_and_a_picture(place, tmp_path, capsys):
     result = json.loads((folder / "together.json").read_text())
     assert result["threshold"] == 0.6
     assert result["metrics"]["balls"] == 80
-    assert result["metrics"]["others"] == 60  # every third of the 90 patches is a ball
+    assert result["metrics"]["others"] == 60  # one in three of the 90 patches shows a ball
     assert result["metrics"]["mean_iou"] > 0.5
     assert len(result["groups"]) >= 3
     assert (folder / "operating_points.png").stat().st_size > 10_000
@@ -59,7 +59,7 @@ def test_the_command_writes_numbers_and_a_picture(place, tmp_path, capsys):
     assert "threshold 0.6: shipped with the model" in out
 
 
-def test_input_that_does_not_fit_gives_one_clear_line(place, tmp_path):
+def test_unsuitable_input_gives_a_clear_error(place, tmp_path):
     detection_file(tmp_path / "big.h5", 40, size=32)
     detection_file(tmp_path / "balls.h5", 40)
     model(tmp_path / "big.keras", 3, side=32)

@@ -41,7 +41,7 @@ def test_size_and_blur_explain_errors_but_a_wrong_label_stands_out():
     size = 0.01 * (y[:, 0] / 0.3) * np.where(sharp < 0.1, 10, 1)
     circles = y + rng.normal(0, 1, y.shape) * size[:, None]
     circles[5] = y[5] + [0, 12 * size[5], 0]
-    for scale in (1, 3):  # the unit does not matter
+    for scale in (1, 3):  # scaling all errors does not change the result
         excess = find_suspects.unexplained(y, y + scale * (circles - y), sharp)
         assert np.flatnonzero(excess > find_suspects.SUSPICIOUS).tolist() == [5]
     unaware = find_suspects.unexplained(y, circles, np.full(n, 0.1))

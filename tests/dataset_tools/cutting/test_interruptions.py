@@ -65,7 +65,7 @@ def test_the_next_run_removes_the_leftovers_of_a_killed_one(started, source):
     assert not list(out.glob(".*"))
 
 
-def test_a_full_disk_gives_one_line_and_changes_nothing(tmp_path, source, capsys):
+def test_a_full_disk_gives_a_one_line_error_and_changes_nothing(tmp_path, source, capsys):
     command = [str(source), "--output", str(tmp_path), "--jobs", "1"]
     assert cut.main([*command, "--every", "50"]) == 0
     before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -15,7 +15,7 @@ from tests.dataset_tools.annotations import scenes
 from .cut_and_read import number, patches, run
 
 
-def test_sizes_offsets_and_partial_views_match_the_robots(tmp_path, pictures):
+def test_sizes_offsets_and_partial_views_match_those_of_the_robot(tmp_path, pictures):
     assert run(scenes.yolo(pictures), "--output", tmp_path / "out", "--per-ball", 40, "--negatives", 0) == 0
     ratios, offsets, partial = [], [], 0
     for _, _, image, text in patches(tmp_path / "out"):
@@ -60,7 +60,7 @@ def test_negatives_show_no_ball_and_three_of_four_show_something(tmp_path):
 
 @st.composite
 def pictures_with_balls(draw):
-    """Draws the scene of a picture of any size, with balls that may be cut off at the picture's edge."""
+    """Draws a random scene: a picture of any size, with balls that may be cut off at the picture's edge."""
     width, height = draw(st.integers(16, 700)), draw(st.integers(16, 500))
     balls = []
     for _ in range(draw(st.integers(0, 3))):

@@ -122,6 +122,6 @@ def test_notes_mention_training_patches_and_different_sampling_rules():
         (9, "only 9 recordings"),
     ],
 )
-def test_few_recordings_are_noted(recordings, words):
+def test_few_or_no_recordings_give_a_note(recordings, words):
     (note,) = notes([model()], data(recordings=recordings))
     assert note.startswith(words)

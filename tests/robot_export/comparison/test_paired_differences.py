@@ -47,7 +47,7 @@ def compared(one, other, **how):
     return differences(subject(), patches(**how), [(one, 0.5), (other, 0.5)])
 
 
-def test_the_better_model_is_better_in_both_measures_whatever_their_direction():
+def test_a_better_model_is_recognised_whether_higher_or_lower_values_are_better():
     one = answers(0)
     found = compared(one, np.minimum(one + 0.2, 1))
     assert [row["measure"] for row in found] == ["accuracy", "error"]
