@@ -51,7 +51,7 @@ class Journal:
                 raise OSError("only a part of the line was written")
         except OSError as error:
             if end is not None:
-                with contextlib.suppress(OSError):  # an incomplete line would hide the records after it
+                with contextlib.suppress(OSError):  # an incomplete line would corrupt the next record
                     os.ftruncate(self._file, end)
             print(
                 f"warning: {self.path} cannot be written ({error}); writing will be tried again later", file=sys.stderr

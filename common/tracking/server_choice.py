@@ -152,7 +152,7 @@ def is_http(uri: str) -> bool:
 
 
 def readable(uri: str) -> str:
-    """Returns a URI as messages show it: the path of a local database, or the URI of a server."""
+    """Returns a URI as it is shown in messages: the path of a local database, or the URI of a server."""
     return uri.removeprefix(SQLITE)
 
 

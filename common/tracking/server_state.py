@@ -75,7 +75,7 @@ def save(run: Path, mark: Mark) -> None:
 def missing(run: Path, target: str) -> str:
     """Returns what a server lacks and why: "12 records and 3 files (it refuses connections)"; "" if it lacks nothing.
 
-    Looks only into the run folder, and contacts no server.
+    Looks only in the run folder, and contacts no server.
     """
     mark, translator, records = load(run, target), Translator(), 0
     for offset, record in journal.read(run):

@@ -53,7 +53,7 @@ class Translator:
                 batch.tags[self._key(name)] = self._shortened(name, value, TAG_LENGTH)
         elif kind == "dataset":
             batch.datasets.append(record)
-        elif kind == "artifact":  # characters with a meaning in URLs would cut the name short
+        elif kind == "artifact":  # characters with a special meaning in URLs would cut the name short
             place = posixpath.join(record["folder"], posixpath.basename(record["path"]))
             self.files[self._key(place)] = record["path"]
         elif kind == "status":

@@ -1,4 +1,4 @@
-"""Locks a run, so that only one process writes it, and other processes can ask whether it is being written."""
+"""Locks a run, so that only one process writes to it, and other processes can check whether one does."""
 
 import sys
 from pathlib import Path

@@ -28,7 +28,7 @@ def apply(store: Store, settings: Settings, shapes: set[tuple[int, int]]) -> Non
     Args:
         store: all patches.
         settings: contains the two lists.
-        shapes: (size, channels) of the files to build. A digest in a list may be that of a patch in any of these files.
+        shapes: (size, channels) of the files to build. A digest in a list may belong to a patch in any of these files.
 
     Raises:
         UserError: a list cannot be read, a label is unknown, or an entry matches no patch or several patches.

@@ -35,7 +35,7 @@ Where the patches come from:
 
 Files written to --output-dir, named as in the dataset archive:
   {task}/.../..._train_...h5, ..._validation_...h5, ..._test_...h5, SHA256SUMS, and
-  {task}/reports/TYPE_borderB_leaks.png with the pairs of patches that look alike on different sides of the split
+  {task}/reports/TYPE_borderB_leaks.png with the pairs of similar patches on different sides of the split
 
 Examples:
   python3 create_datasets.py --naoth ~/naoth_patches            the team's default family
@@ -81,7 +81,7 @@ class Settings:
     def __post_init__(self):
         if self.check_published is None and self.naoth is None and "naoth" in self.origins:
             raise UserError(
-                "--naoth ROOT is missing, the folder with top/ and bottom/. Pass it, or leave naoth out of --origins."
+                "--naoth ROOT is missing: the folder with top/ and bottom/. Pass it, or leave naoth out of --origins."
             )
         if self.naoth is not None and not self.naoth.is_dir():
             raise UserError(f"--naoth must be a folder. Received: {self.naoth}.")

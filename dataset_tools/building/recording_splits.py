@@ -111,7 +111,7 @@ def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
 
 
 def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
-    """Counts the near duplicates between any two recordings: the mean of the numbers in both directions."""
+    """Counts the near duplicates between any two recordings: the mean of the counts in both directions."""
     codes = np.stack([store.columns["recording"][pairs.left], store.columns["recording"][pairs.right]])
     edges, numbers = np.unique(np.sort(codes, axis=0), axis=1, return_counts=True)
     names = [(store.recordings[a], store.recordings[b]) for a, b in edges.T]

@@ -42,7 +42,7 @@ def warm_up(jobs: int) -> None:
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Map]:
-    """Yields a function that calls another function for each task in `jobs` processes, and yields the results in order.
+    """Yields a function that calls a given function for each task, in `jobs` processes, and yields results in order.
 
     Each task is a tuple of arguments. New tasks are taken as results are consumed. If `jobs` is 1, only this process is
     used.
@@ -79,7 +79,7 @@ def _begin() -> None:
 
 
 def keep_memory() -> None:
-    """Makes glibc keep freed memory, because freeing 2 MB after every picture and allocating them again takes time.
+    """Makes glibc keep freed memory, because freeing 2 MB after every picture and allocating it again takes time.
 
     glibc returns freed blocks to the system only above a threshold. Freeing a large block raises this threshold to the
     size of that block (see M_MMAP_THRESHOLD in mallopt(3)), so this function allocates and frees one large block.

@@ -2,7 +2,7 @@
 
 If two hashes of 64 bits differ in at most 7 bits, then at least one of their four 16-bit bands differs in at most one
 bit (pigeonhole principle). So only patches that share a band, or a band with one bit flipped, are compared. A pair is
-kept only if its two pictures have a high correlation, too.
+kept only if the correlation of its two pictures is also high.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ PAIRS_AT_ONCE = 1 << 21
 class Pairs:
     """Pairs of similar patches from different recordings.
 
-    Each patch `right` is paired with the most similar patch `left` of every other recording that has a similar one.
+    For each patch `right` and each other recording with similar patches, `left` is the most similar of these.
 
     left, right: indices of patches; correlation: float [n], 1 for exact duplicates; exact: bool [n].
     """
@@ -136,7 +136,7 @@ class _Table:
         self.counts = np.minimum(counts, BUCKET_MAX)
 
     def matches(self, keys: np.ndarray, owners: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs the owner of each key with the patches whose band has the value of the key.
+        """Pairs the owner of each key with the patches whose band equals this key.
 
         Yields about PAIRS_AT_ONCE pairs at a time.
         """

@@ -23,9 +23,9 @@ def _cosines() -> np.ndarray:
 def look(luma: np.ndarray) -> np.ndarray:
     """Returns perceptual hashes (pHash) of pictures uint8 [n, 16, 16]: uint64 [n]; similar pictures differ in few bits.
 
-    Each bit says whether one of the 8x8 lowest DCT frequencies is above their median. Brightness and contrast do not
-    matter: the mean is left out, and contrast scales all frequencies equally. C. Zauner, Implementation and
-    benchmarking of perceptual image hash functions, 2010, section 3.2.1.
+    Each bit says whether the coefficient of one of the 8x8 lowest DCT frequencies is above the median. Brightness
+    and contrast do not matter: the mean is left out, and contrast scales all frequencies equally. C. Zauner,
+    Implementation and benchmarking of perceptual image hash functions, 2010, section 3.2.1.
     """
     cosines = _cosines()
     spectrum = (cosines @ luma.astype(np.float64) @ cosines.T).reshape(-1, 64)[:, 1:]

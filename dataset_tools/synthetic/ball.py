@@ -33,7 +33,7 @@ def hexagon_axes() -> np.ndarray:
 
 
 def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which points of the unit sphere are on a black panel, and their distance to the next panel.
+    """Returns which points of the unit sphere are on a black panel, and their distance to the nearest other panel.
 
     A truncated icosahedron with edge 1 has its pentagons at 2.3274 and its hexagons at 2.2673 from the centre. On the
     sphere, a point belongs to the face whose plane is met first by the ray from the centre through the point.
@@ -42,7 +42,7 @@ def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         points: [..., 3].
 
     Returns:
-        black (bool [...]) and the margin to the next panel [...]: 0 on a seam, about 0.1 in the middle of a panel.
+        black (bool [...]) and this distance [...]: 0 on a seam, about 0.1 in the middle of a panel.
     """
     height = np.concatenate([points @ pentagon_axes().T / 2.32744, points @ hexagon_axes().T / 2.26728], -1)
     best = np.partition(height, -2, axis=-1)

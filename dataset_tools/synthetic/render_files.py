@@ -1,4 +1,4 @@
-"""Renders the synthetic dataset, balls and other objects, for both tasks.
+"""Renders the synthetic dataset (balls and other objects) for both tasks.
 
 `synthetic_files` renders the files on first use, deterministically from a seed, and caches them in the project's own
 format: random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,

@@ -50,7 +50,7 @@ def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
 def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray, canvas: Canvas) -> None:
     """Paints the background of the patches, in place.
 
-    The background is the field with lines and shadows, the hall or a wall beyond the field, and objects there.
+    The background is the field with lines and shadows and, beyond it, the hall, a wall or objects.
 
     clutter: probability that no part of the field is visible [n].
     """

@@ -29,7 +29,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("line", BAD)
-def test_a_bad_record_is_skipped_with_one_line(run, tmp_path, line, capsys):
+def test_a_bad_record_is_skipped_and_reported(run, tmp_path, line, capsys):
     edit(run, lambda records: records.insert(2, line))
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     assert "run: ignored in its journal: line 3: " in capsys.readouterr().out

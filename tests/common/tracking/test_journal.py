@@ -22,7 +22,7 @@ def test_what_is_appended_is_read(tmp_path):
         json.loads(line, parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
 
 
-def test_a_journal_that_is_torn_anywhere_loses_only_the_torn_record(tmp_path):
+def test_a_journal_that_is_cut_off_anywhere_loses_only_the_incomplete_record(tmp_path):
     """The journal may end at any byte, as after a power cut. Complete records are read, and new ones are appended."""
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=["https://x"], parent=None)
@@ -43,7 +43,7 @@ def test_a_journal_that_is_torn_anywhere_loses_only_the_torn_record(tmp_path):
         assert records(tmp_path)[-1]["values"] == {"resumed": "1"}
 
 
-def test_a_damaged_line_hides_only_itself(tmp_path):
+def test_a_damaged_line_does_not_hide_other_records(tmp_path):
     written = journal_writer.Journal(tmp_path)
     written.append("tags", values={"a": "1"})
     written.close()

@@ -67,7 +67,7 @@ def test_only_files_of_the_run_are_artifacts(tmp_path, no_mirror):
     run.finish("FINISHED")
 
 
-def test_a_run_that_was_kept_here_is_pending_for_the_teams_server(tmp_path, no_mirror, mlflow_3):
+def test_a_run_kept_locally_is_pending_for_the_teams_server(tmp_path, no_mirror, mlflow_3):
     with FaultProxy(mlflow_3.port) as team:
         team.refuse()
         server = tracking.choose_server(team.url, tmp_path)

@@ -33,14 +33,14 @@ def test_other_text_is_unchanged():
         assert scrub(text) == text
 
 
-def test_a_secret_is_removed_in_every_spelling(monkeypatch):
+def test_a_secret_is_also_removed_if_it_is_encoded(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hörse/battery")
     header = base64.b64encode("ada:hörse/battery".encode()).decode()
     assert scrub(f"sent {header}, then h%C3%B6rse%2Fbattery") == "sent ***, then ***"
 
 
-def test_the_password_of_mlflows_own_file_is_removed(monkeypatch, tmp_path):
+def test_the_password_in_mlflows_own_file_is_removed(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert scrub("it was horse battery") == "it was horse battery"
     (tmp_path / ".mlflow").mkdir()

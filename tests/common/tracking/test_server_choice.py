@@ -60,7 +60,7 @@ def test_an_unreachable_server_is_replaced_by_the_local_store_with_a_message(tea
         choose_server(None, tmp_path, require=True)
 
 
-def test_a_server_that_is_gone(team, tmp_path):
+def test_a_server_that_refuses_connections_is_reported(team, tmp_path):
     team.refuse()
     assert "it refuses connections" in choose_server(None, tmp_path).words
     team.restore()
@@ -76,7 +76,7 @@ def test_credentials_are_sent_but_not_shown(team, tmp_path, monkeypatch):
     assert "s3cret" not in repr(server)
 
 
-def test_credentials_of_mlflows_own_file(team, tmp_path, monkeypatch):
+def test_credentials_from_mlflows_own_file_are_used(team, tmp_path, monkeypatch):
     team.credentials = ("ada", "100% s3cret")
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".mlflow").mkdir()
@@ -125,7 +125,7 @@ def test_an_address_in_capitals_is_an_address(tmp_path):
     assert resolve("HTTPS://mlflow.example.org/", tmp_path) == "https://mlflow.example.org"
 
 
-def test_the_local_store_is_the_same_from_everywhere(tmp_path, monkeypatch):
+def test_local_stores_get_absolute_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert resolve("local", "runs") == f"sqlite:///{tmp_path}/runs/mlflow.db"
     assert resolve("sqlite:///x.db", "runs") == f"sqlite:///{tmp_path}/x.db"
@@ -143,7 +143,7 @@ def test_the_local_store_is_the_same_from_everywhere(tmp_path, monkeypatch):
         ("pipe", "it is not a database that can be written"),
     ],
 )
-def test_a_local_store_that_cannot_be_opened_is_refused_and_nothing_is_made(tmp_path, name, why):
+def test_a_local_store_that_cannot_be_opened_is_refused_and_nothing_is_created(tmp_path, name, why):
     (tmp_path / "notes.txt").write_text("call the referee")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")

@@ -22,7 +22,7 @@ def test_an_edited_mark_is_ignored(run, tmp_path, change):
     assert differences(run, "local:../mlflow.db") == []
 
 
-def test_a_server_that_no_address_can_name_is_ignored(tmp_path):
+def test_a_mark_with_an_impossible_address_is_ignored(tmp_path):
     server_state.save(tmp_path, server_state.Mark("https://x"))
     path = server_state.mark_path(tmp_path, "https://x")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"server": "\ud800"}))

@@ -25,7 +25,7 @@ def translate(*records):
     return translator, batch
 
 
-def test_a_common_run_is_translated_unchanged_and_without_notes():
+def test_an_ordinary_run_is_translated_unchanged_and_without_notes():
     translator, batch = translate(
         {"kind": "parameters", "values": {"filters": "8 8", "a/b.c-d e": "1"}},
         {"kind": "metrics", "step": 2, "values": {"loss": 0.5}},
@@ -111,7 +111,7 @@ def test_reading_records_twice_changes_nothing():
     assert vars(once) == vars(twice)
 
 
-def test_odd_file_names_become_paths_that_fit_into_an_address():
+def test_odd_file_names_become_paths_that_are_valid_in_a_url():
     translator, _ = translate({"kind": "artifact", "path": "a#b?.png", "folder": "pictures"})
     (place,) = translator.files
     assert place.startswith("pictures/a_b_.png_")

@@ -74,7 +74,7 @@ def test_names_of_members_and_logs_are_not_printed_raw(tmp_path, naoth, build, z
     assert r"\x1b[31mpatch.png" in said
 
 
-def test_pictures_without_a_label_are_skipped_and_an_error_with_strict(tmp_path, naoth, build, zip_of, png, capsys):
+def test_unlabelled_pictures_are_skipped_but_fail_the_build_with_strict(tmp_path, naoth, build, zip_of, png, capsys):
     resaved = {f"{index}.png": png(24, seed=index, labelled=False) for index in range(30)}
     zip_of(naoth / "top" / "resaved.zip", resaved)
     zip_of(naoth / "top" / "frames.zip", {"1.png": png((640, 480), ball_intersect=0)})

@@ -95,7 +95,7 @@ def test_equivalent_options_give_the_same_bytes(tmp_path, build, devils):
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_attributes(tmp_path, build, png, zip_of):
+def test_attributes_describe_the_content_and_the_settings(tmp_path, build, png, zip_of):
     zip_of(tmp_path / "naoth" / "top" / "zz.zip", {"1.png": png(20)[:50]})
     assert build("classification", "--color", "yuv422_pil", "--seed", 3) == 0
     chosen = family(colour="yuv422_pil")

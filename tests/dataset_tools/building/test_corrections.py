@@ -37,7 +37,7 @@ def test_dropped_patches_are_removed_and_relabelled_ones_changed(build, tmp_path
 
 
 @pytest.mark.parametrize("task", ["classification", "detection"])
-def test_lists_from_older_files_apply_by_digest(task, build, tmp_path):
+def test_patches_from_older_files_are_found_by_digest(task, build, tmp_path):
     assert build(task, *NAOTH) == 0
     before = joined(tmp_path / "out", task)
     wanted = list(digests(before.X, before.y))[5:9]
@@ -69,7 +69,7 @@ def test_an_entry_that_matches_several_patches_is_refused(build, tmp_path, naoth
         ("top/log_01/patches/000.png", "top/log_01/patches/000.png,ball", "name the same patch"),
     ],
 )
-def test_lists_that_cannot_be_applied_build_nothing(drop, relabel, message, build, tmp_path, capsys):
+def test_nothing_is_built_if_a_list_cannot_be_applied(drop, relabel, message, build, tmp_path, capsys):
     options = []
     for name, content in (("--drop", drop), ("--relabel", relabel)):
         if content:

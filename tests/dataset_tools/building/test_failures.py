@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_written_fails_only_its_family(tmp_path, build, mo
     assert not list((tmp_path / "out").rglob(".build-*"))
 
 
-def test_no_disk_space_for_pixels_fails_all_families_and_changes_nothing(tmp_path, build, capsys):
+def test_without_disk_space_for_pixels_all_families_fail_and_nothing_changes(tmp_path, build, capsys):
     assert build("classification") == 0
     before = contents(tmp_path / "out")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -50,7 +50,7 @@ shares = st.floats(0, allow_infinity=False)
 
 
 @given(st.tuples(shares, shares, shares))
-def test_any_three_fractions_are_scaled_to_a_sum_of_one_if_there_is_training(split):
+def test_relative_sizes_are_scaled_to_a_sum_of_one_unless_training_is_zero(split):
     arguments = ["--origins", "tk03", "--split", *map(repr, split)]
     if split[0] == 0 or sum(split) == math.inf:
         with pytest.raises(UserError, match="--split needs three numbers"):
@@ -62,7 +62,7 @@ def test_any_three_fractions_are_scaled_to_a_sum_of_one_if_there_is_training(spl
 
 
 @pytest.mark.parametrize("task", ["classification", "detection"])
-def test_all_values_of_the_options_name_each_family_of_the_archive_once(task):
+def test_each_family_of_the_archive_is_one_combination_of_options(task):
     every = "--color yuv422_y_only_pil yuv422_pil --camera combined top bottom --size 16 32 --type legacy segmentation"
     chosen = parse_args(task, [*every.split(), "--border", "0", "10", "20", "--origins", "tk03"])
     found, impossible = [], []

@@ -12,7 +12,7 @@ from dataset_tools.building.patch_writer import write_patches
 from ...common.datasets.small_patches import pixels
 
 
-def test_equal_content_gives_equal_bytes(tmp_path, monkeypatch):
+def test_identical_content_gives_identical_bytes(tmp_path, monkeypatch):
     arguments = {"recording": ["r"] * 2000, "camera": ["top"] * 2000}
     write_patches(
         tmp_path / "a.h5", pixels(2000), np.arange(2000) % 2, **arguments, attributes={"b": 1, "a": {"y": 1, "x": 2}}

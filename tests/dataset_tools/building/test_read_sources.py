@@ -22,7 +22,7 @@ def test_without_a_path_sources_come_from_the_archive(tmp_path, naoth, devils, t
     assert classification.main([*common, "--jobs", "1", "--max-leaks", "1", "--offline"]) == 0  # sources are cached now
 
 
-def test_balls_without_a_position_are_counted_and_not_in_detection(tmp_path, build, naoth, png, zip_of, capsys):
+def test_detection_counts_and_skips_balls_without_a_position(tmp_path, build, naoth, png, zip_of, capsys):
     zip_of(naoth / "top" / "zz.zip", {f"{index}.png": png(20 + index, ball_intersect=0.9) for index in range(3)})
     assert build("detection") == 0
     assert (

@@ -79,7 +79,7 @@ def split(folder, *batches, patterns=(), seed=0):
     return sides
 
 
-def test_the_split_of_naoth_recordings_depends_on_nothing_else(tmp_path):
+def test_the_split_of_naoth_recordings_ignores_other_origins_and_partial_balls(tmp_path):
     alone = split(tmp_path / "alone", naoth())
     assert set(alone.values()) == {TRAIN, VALIDATION, TEST}
     partial = [(f"log{index % 7:02d}", 0.3) for index in range(100)]

@@ -62,7 +62,7 @@ def test_the_result_equals_the_slow_computation(shape, size, chroma, method):
     assert np.array_equal(fast_patch(rgb, size, chroma, method), slow_patch(rgb, size, chroma, method))
 
 
-def test_a_batch_equals_its_single_patches():
+def test_a_batch_gives_the_same_result_as_single_patches():
     generator = np.random.default_rng(0)
     patches = [generator.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (18, 23, 50)]
     samples = [rgbx(rgb).reshape(-1)[sample_indices(*rgb.shape[:2], 16, "centres", True)] for rgb in patches]
@@ -94,7 +94,7 @@ def test_positions_that_were_computed_by_hand():
 
 
 @given(st.integers(1, 700), st.sampled_from([16, 32]))
-def test_positions_are_inside_ascending_and_at_the_centres_of_cells(side, size):
+def test_positions_ascend_inside_the_patch_near_the_centres_of_cells(side, size):
     found = positions(side, size)
     assert found.min() >= 0
     assert found.max() <= side - 1

@@ -70,7 +70,7 @@ def test_a_uniform_patch_stays_uniform(chunk, png, method):
 
 
 @pytest.mark.parametrize("method", RULES)
-def test_patches_that_were_subsampled_before_are_unchanged_at_their_size(tmp_path, png, zip_of, method):
+def test_patches_that_were_saved_at_the_networks_size_stay_unchanged(tmp_path, png, zip_of, method):
     content = png(32)
     path = zip_of(tmp_path / "devils.zip", {"game/1.00/1_upper.png": content, "game/0.00/2_lower.png": content})
     (part,) = devils_chunks(path)
@@ -81,7 +81,7 @@ def test_patches_that_were_subsampled_before_are_unchanged_at_their_size(tmp_pat
     assert np.isnan(made.columns["side"]).all()
 
 
-def test_facts_are_in_the_columns(chunk, pictures):
+def test_the_columns_describe_each_patch(chunk, pictures):
     columns = decode(chunk(pictures), BOTH).columns
     assert columns["ball"].tolist() == [0] * 5 + [0.9]
     assert columns["circle"][5] == pytest.approx(np.array([7, 9, 8]) / 21)

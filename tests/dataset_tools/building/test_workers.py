@@ -54,7 +54,7 @@ def doubled(number):
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_results_come_in_the_order_of_the_tasks_which_are_taken_as_needed(jobs):
+def test_tasks_are_taken_as_needed_and_results_keep_their_order(jobs):
     taken = []
 
     def tasks():
@@ -70,7 +70,7 @@ def test_results_come_in_the_order_of_the_tasks_which_are_taken_as_needed(jobs):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_error_in_a_process_is_raised_here(jobs):
+def test_an_error_in_a_task_is_raised_in_the_main_process(jobs):
     with pytest.raises(LookupError, match="thirteen"), workers(jobs) as spread:
         list(spread(doubled, ((number,) for number in range(20))))
 

@@ -10,7 +10,7 @@ CANVAS = Canvas(32, 8)
 TURF = np.array([0.05, 0.12, 0.04], np.float32)
 
 
-def test_grain_has_no_mean_and_unit_variance_and_goes_from_grainy_to_cloudy():
+def test_grain_has_zero_mean_and_unit_variance_and_goes_from_grainy_to_cloudy():
     maps = backdrop.grains()
     assert maps.mean((1, 2)) == pytest.approx(np.zeros(backdrop.GRAIN), abs=1e-5)
     assert maps.std((1, 2)) == pytest.approx(1, abs=1e-4)

@@ -18,7 +18,7 @@ def test_brightness_is_in_its_range_whatever_the_tint(low, high, chroma):
         assert np.allclose(colours, colours[:, :1])
 
 
-def test_shells_are_brighter_than_gaps_and_a_hall_has_any_brightness():
+def test_shells_are_brighter_than_gaps_and_halls_range_from_dark_to_bright():
     generator = np.random.default_rng(0)
     dark, plastic, anything = (
         draw(generator, 3000) @ LUMA for draw in (materials.dark, materials.plastic, materials.anything)

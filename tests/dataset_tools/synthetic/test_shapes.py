@@ -77,7 +77,7 @@ def test_area_grows_with_the_square_of_the_scale_and_shrinks_with_foreshortening
     assert painted(place(box(), 0.5, 0.5, 1, 0, 0.5)).sum() == pytest.approx(area / 2, rel=0.03)
 
 
-def test_absent_and_transparent_shapes_leave_the_picture_and_later_ones_cover_earlier_ones():
+def test_later_shapes_cover_earlier_ones_unless_absent_or_transparent():
     cover = {"x": 0.5, "y": 0.5, "a": 2, "b": 2}
     table = stack(shape(3, **cover, colour=0.2), shape(3, **cover, colour=0.8, present=[True, False, True], alpha=1))
     table["alpha"][2, 1] = 0.25
