@@ -88,7 +88,7 @@ def open_inside(folder: Path, name: str):
     """
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
-        raise PermissionError(0, "it lies outside the folder", name)
+        raise PermissionError(0, "it is outside the folder", name)
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -92,7 +92,7 @@ def head(job: Job, manifest: Manifest) -> str:
 
 
 def summary(manifest: Manifest) -> str:
-    """Returns a text for the terminal, with one line about each file."""
+    """Returns text for the terminal, with one line about each file."""
     lines = []
     for name, file in manifest.formats.items():
         took, off = (file.latency_us or {}).get("median", math.nan), (file.parity or {}).get("max_difference", math.nan)
@@ -126,7 +126,7 @@ def _what(manifest: Manifest) -> str:
     ]
     if manifest.threshold:
         shipped = f"{manifest.trained_threshold:.6g}"
-        meaning = "a score at or above it is a ball. A format may have a threshold of its own, see below."
+        meaning = "a score at or above it is a ball. A format may have its own threshold; see below."
         lines.append(f"- Threshold {shipped}: {meaning}")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):

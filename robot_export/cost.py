@@ -1,4 +1,4 @@
-"""Counts the operations and memory of a network, and measures the latency of its formats on this CPU."""
+"""Computes the operations and memory that a network needs, and measures the latency of its formats on this CPU."""
 
 import math
 import timeit
@@ -12,7 +12,7 @@ BLOCK_SECONDS = 0.0002  # the blocks are short, so most of them end before anoth
 
 
 def count_cost(model) -> dict[str, int]:
-    """Counts the costs in model.json that are the same on every CPU. model: a built keras.Model without branches.
+    """Computes the costs in model.json that are the same on every CPU. model: a built keras.Model without branches.
 
     The multiply-accumulates include those with the zeros of the padding. The peak memory is the largest sum of the
     sizes of a layer's input and output; layers that work in place are not counted.
@@ -31,15 +31,15 @@ def count_cost(model) -> dict[str, int]:
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
     """Measures microseconds per call from Python: median and 95th percentile over `rounds` blocks of about 200 us.
 
-    calls: functions by name; each function runs one patch. The blocks of the functions alternate, so that other work on
-    the machine slows down all functions equally.
+    calls: functions by name; each function runs a file on one patch. The blocks of the functions alternate, so that
+    other work on the machine slows down all functions equally.
     """
     guesses = {name: min(timeit.repeat(call, number=10, repeat=5)) / 10 for name, call in calls.items()}
     sizes = {name: max(1, round(BLOCK_SECONDS / guess)) for name, guess in guesses.items()}
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            timeit.timeit(call, number=3)  # fills the cache again after another format was run
+            timeit.timeit(call, number=3)  # refills the cache after another format has run
             blocks[name].append(1e6 * timeit.timeit(call, number=sizes[name]) / sizes[name])
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}

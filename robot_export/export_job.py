@@ -78,7 +78,7 @@ class Job:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """Indices of the test vectors; their first outputs are spread over the whole range, so a wrong model fails."""
+        """Indices of the test vectors, which cover the whole range of the first output, so that a wrong model fails."""
         first = self.source.outputs[:, 0].astype(np.float64)
         left, chosen = list(range(len(first))), []
         for wanted in np.linspace(first.min(), first.max(), VECTORS):

@@ -119,7 +119,7 @@ class _Reader:
     """Reads the layers of a chain one after the other."""
 
     def __init__(self, layers: list):
-        self.layers = layers  # those not yet read
+        self.layers = layers  # the layers that have not been read yet
 
     def next_is(self, kind: str) -> bool:
         return bool(self.layers) and type(self.layers[0]).__name__ == kind
@@ -218,7 +218,10 @@ def _pool(layer) -> int:
     size, strides = tuple(layer.pool_size), tuple(layer.strides)
     height, width = layer.input.shape[1:3]
     if size[0] != size[1] or strides != size or height % size[0] or width % size[0]:
-        _refuse(layer, f"its windows must be square and tile the {height}x{width} input, not {size} every {strides}")
+        _refuse(
+            layer,
+            f"its windows must be square and tile the {height}x{width} input, not {size} with strides {strides}",
+        )
     return size[0]
 
 

@@ -92,7 +92,7 @@ def term(output: str, size: int) -> tuple[str | None, float, float]:
 
 
 def _fed(network: FoldedNetwork, layout: Layout) -> FoldedNetwork:
-    """Changes a network to take input values that are already scaled and shifted, and possibly transposed."""
+    """Changes a network so that it takes input values that are already scaled and shifted, and possibly transposed."""
     gain = network.scale / layout.scale
     offset = tuple((np.array(network.offset) - gain * np.array(layout.offset)).tolist())
     network = replace(network, scale=gain, offset=offset)

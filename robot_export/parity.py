@@ -11,7 +11,7 @@ from common.errors import UserError
 from robot_export.layout import Layout, term
 from robot_export.project import Numbers, Project
 
-# Largest allowed difference of a float32 format. If values are only added in another order, the difference is smaller.
+# Largest allowed difference of a float32 format. Adding values in a different order changes the outputs by less.
 EXACT = 1e-4
 # Largest allowed difference of a quantised format from its test vectors; different processors round differently.
 QUANTISED = 0.02

@@ -11,7 +11,7 @@ from robot_export.layout import OWN, Layout
 from robot_export.model_json import Input
 from robot_export.robots import ROBOTS, Robot, check, file_kinds
 
-# The fields of Input that must be equal in two models that share one file, and their names in messages.
+# The fields of Input that must be the same in two models that share one file, and their names in messages.
 _SHARED = {"width": "size", "channels": "number of channels", "colour": "colour", "mean": "mean"}
 _SHARED |= {"sampling": "sampling rule"}
 

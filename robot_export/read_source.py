@@ -87,8 +87,8 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
     The job contains the run's results only if the files go to the run's folder and its evaluation.json is complete.
 
     Raises:
-        UserError: --detector cannot be used, or a robot's code cannot load the model. After such an error,
-            there is no new folder.
+        UserError: --detector cannot be used, or a robot's code cannot load the model. Such an error
+            leaves no new folder behind.
     """
     file, detector = find_model(arguments.model), getattr(arguments, "detector", None)
     partner = _read_partner(detector, source.validation.X) if detector else None
@@ -166,7 +166,7 @@ def _read_partner(path: Path, X) -> Partner:
 
 
 def _read_evaluation(folder: Path, metrics: dict) -> dict:
-    """Reads the evaluation.json of a run; returns {} if it is missing, invalid, or has other splits than `metrics`."""
+    """Reads a run's evaluation.json; returns {} if it is missing or invalid, or has different splits from `metrics`."""
     try:
         results = read_json(folder / "evaluation.json")
         json.dumps(results, allow_nan=False)

@@ -31,12 +31,12 @@ _STEPS = {
         _COMPILED_NN,
     ),
     "hulks": (
-        "Copy `{file}` as `etc/neural_networks/{hulks}.hdf5`; a classifier can be `preclassifier.hdf5`.",
+        "Copy `{file}` to `etc/neural_networks/{hulks}.hdf5`; a classifier may also be named `preclassifier.hdf5`.",
         "The unit of the radius is half the patch's side. Pixels outside the image have the value 128.",
         _COMPILED_NN,
     ),
     "runswift": (
-        "Copy `{file}` to the folder of the robot's networks. It takes Y / 255; no mean is subtracted.",
+        "Copy `{file}` to the folder with the robot's networks. It takes Y / 255; no mean is subtracted.",
         _COMPILED_NN,
     ),
     "nao-devils": (
@@ -49,7 +49,7 @@ _STEPS = {
     ),
     "spqr": ("Copy `{file}` to `Config/NeuralNets/BallPerceptor/`. It takes raw float values, 0 to 255.",),
     "dutch-nao-team": (
-        "Copy `{file}` to the folder of the networks. It takes bytes; their code applies the sigmoid.",
+        "Copy `{file}` to the folder with the robot's networks. It takes bytes; their code applies the sigmoid.",
         "On processors with AMX, OpenVINO computes in bf16, with an error of 0.006: "
         "set `INFERENCE_PRECISION_HINT` to f32.",
     ),
@@ -81,7 +81,7 @@ def _robot(manifest: Manifest, name: str, chosen: dict[str, str]) -> list[str]:
     scaled = "raw Y" if layout.scale == 1 else f"Y * {layout.scale:.9g}"
     fed = scaled + (f" - {mean:.9g}" if any(layout.offset) else "")
     rule = given.sampling_rule
-    other = "" if rule == robot.sampling else f" **This model's patches were sampled by {rule or 'an unknown rule'}.**"
+    other = "" if rule == robot.sampling else f" **The sampling rule of this model's patches is {rule or 'unknown'}.**"
     lines = [
         *(step.format(**words) for step in _STEPS[name]),
         f"Input: {size}x{size}, {order}, {layout.dtype}, {fed}.",

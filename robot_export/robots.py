@@ -140,7 +140,7 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
     same = {"centres", "naoth"}
     if sampling not in (None, robot.sampling) and {sampling, robot.sampling} != same and not accept_sampling:
         raise UserError(
-            f"{who} samples patches by the rule {robot.sampling}. Received: patches sampled by {sampling}. "
+            f"{who} uses the sampling rule {robot.sampling}. Received: patches with the sampling rule {sampling}. "
             f"Build the dataset with --sampling {robot.sampling}, or pass --accept-sampling."
         )
 

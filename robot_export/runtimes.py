@@ -30,7 +30,7 @@ class Opened:
     run: values from `Layout.feed` [n, height, width, channels], at most `batch` patches -> float32 [n, outputs].
     shape: (height, width, channels) of its input, with None for a dimension of any size. dtype: the input's dtype.
     outputs: the number of values that it returns for each patch.
-    single: one patch [1, height, width, channels] -> a function that runs this patch once, for measuring the latency;
+    single: one patch [1, height, width, channels] -> a function that runs the file on it once, to measure the latency;
         if None, calls of `run` are measured.
     times: values -> {"median", "p95"}, microseconds per patch; only if a separate program measures the latency.
     quantised: (scale, zero point) of the input if the file takes uint8, otherwise None.

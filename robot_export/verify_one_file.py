@@ -91,7 +91,7 @@ def _copy(folder: Path, file: ExportedFile, own: str) -> Path:
 
 
 def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str:
-    """Says why a header may be foreign; returns "" if this version generates the same one from the folder's files."""
+    """Says why a header may be foreign, or "" if this version generates the same header from the folder's files."""
     file, vectors = manifest.formats[name], manifest.vectors
     if not file.namespace:
         return "model.json does not say which namespace it has"

@@ -26,7 +26,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_folder_that_is_gone_is_one_line(tmp_path):
+def test_a_folder_that_is_gone_gives_a_one_line_error(tmp_path):
     with (
         pytest.raises(UserError, match=r"a\.txt cannot be written: No such file"),
         replacing(tmp_path / "no" / "a.txt") as p,
@@ -41,7 +41,7 @@ def test_new_folders_never_collide(tmp_path):
     assert {folder.name for folder in folders} == {"run", *(f"run-{number}" for number in range(2, 17))}
 
 
-def test_a_folder_under_a_file_is_one_line(tmp_path):
+def test_a_folder_under_a_file_gives_a_one_line_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Received"):
         new_folder(tmp_path / "file" / "run")

@@ -21,7 +21,7 @@ def repository(tmp_path):
     return tmp_path
 
 
-def test_a_checkout_has_its_commit_and_whether_it_was_changed(repository):
+def test_the_commit_and_the_changes_of_a_checkout(repository):
     commit, dirty = provenance.commit_and_dirty(repository)
     assert len(commit) == 40
     assert dirty == "false"
@@ -31,7 +31,7 @@ def test_a_checkout_has_its_commit_and_whether_it_was_changed(repository):
     assert provenance.commit_and_dirty(repository) == (commit, "true")
 
 
-def test_another_repository_around_the_code_does_not_lend_its_commit(repository, monkeypatch):
+def test_the_commit_of_another_repository_around_the_code_is_ignored(repository, monkeypatch):
     monkeypatch.delenv("BALL_COMMIT", raising=False)
     (repository / "site-packages").mkdir()
     assert provenance.commit_and_dirty(repository / "site-packages") == ("unknown", "unknown")
@@ -45,7 +45,7 @@ def test_an_image_without_git_has_the_commit_it_was_built_from(tmp_path, monkeyp
     assert provenance.commit_and_dirty(tmp_path) == ("0123abc", "true")
 
 
-def test_nothing_raises_if_nothing_is_known(tmp_path, monkeypatch):
+def test_no_error_is_raised_if_nothing_is_known(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError("no such thing")
 

@@ -21,7 +21,7 @@ def load(output, part, chosen=None):
 
 
 def joined(output, task="classification"):
-    """Returns the patches of the default family, from all splits for which there is a file."""
+    """Returns the patches of the default family, from every split that has a file."""
     chosen = family(task)
     parts = ("train", "validation", "test")
     return concatenate([load(output, part, chosen) for part in parts if (output / chosen.file(part)).exists()])

@@ -28,7 +28,7 @@ def test_runs_as_a_script_in_its_folder_and_as_a_module(project):
 @pytest.mark.parametrize(
     "script", ["ball_classification_datasets/create_datasets.py", "ball_detection_datasets/create_datasets.py"]
 )
-def test_finds_the_environment_by_itself(script):
+def test_the_script_finds_the_environment_by_itself(script):
     bare = [
         sys.executable,
         "-S",

@@ -11,7 +11,7 @@ from tests.dataset_tools.cutting.cut_and_read import content, run
 
 
 @pytest.mark.parametrize("kind", scenes.WRITERS)
-def test_every_format_gives_the_patches_of_coco(kind, tmp_path, pictures):
+def test_every_format_gives_the_same_patches_as_coco(kind, tmp_path, pictures):
     boxes = scenes.coco(tmp_path)
     # In COCO, a picture without boxes is not certified; the other formats can say that it shows no ball.
     assert run(boxes, "--pictures", pictures, "--empty-is-negative", "--output", tmp_path / "coco") == 0

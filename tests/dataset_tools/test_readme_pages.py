@@ -21,7 +21,7 @@ def run(*command, folder=ROOT):
     return ended.stdout
 
 
-def test_the_reader_of_another_format_cuts_patches(tmp_path):
+def test_patches_are_cut_with_the_example_reader_of_another_format(tmp_path):
     assert len(ANNOTATO.splitlines()) < 60
     script = tmp_path / "annotato.py"
     script.write_text(ANNOTATO, encoding="utf-8")

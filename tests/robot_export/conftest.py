@@ -34,5 +34,5 @@ def folder(classifier, tmp_path):
 
 
 def _delivered(folder, kind: str, **size):
-    job = make_job(folder, kind, **size)  # its 203 patches are not a multiple of any batch size
+    job = make_job(folder, kind, **size)  # no batch size in use divides its 203 patches evenly
     return folder, job, deliver(job)

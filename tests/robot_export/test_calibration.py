@@ -15,7 +15,7 @@ def test_calibration_is_reproducible_and_covers_0_to_255():
     assert len(select_calibration(np.full((1, 16, 16, 1), 7, np.uint8))) == 2
 
 
-def test_they_are_patches_of_the_file_in_its_order():
+def test_the_selected_patches_are_in_the_order_of_the_file():
     X = np.random.default_rng(0).integers(0, 200, (3000, 4, 4, 1), dtype=np.uint8)
     X[:, 0, 0, 0], X[:, 0, 1, 0] = np.arange(3000) // 200, np.arange(3000) % 200
     places = [200 * int(patch[0, 0, 0]) + int(patch[0, 1, 0]) for patch in select_calibration(X)[:-1]]

@@ -33,7 +33,7 @@ def test_the_test_vectors_are_spread_over_all_outputs(job):
 
 
 @pytest.mark.parametrize("outputs", [[0.5] * 20, [0.1] * 19 + [0.9]])
-def test_equal_outputs_give_different_patches(job, outputs):
+def test_no_patch_is_chosen_twice_if_outputs_are_equal(job, outputs):
     chosen = with_outputs(job, outputs).vectors
     assert len(set(chosen.tolist())) == VECTORS
     assert (19 in chosen) == (outputs[-1] == 0.9)

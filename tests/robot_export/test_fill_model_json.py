@@ -32,7 +32,7 @@ def part(seed: int, count: int, **known) -> Patches:
 
 
 @pytest.mark.parametrize(("channels", "words"), [(1, "Y of YUV422"), (2, "V (odd columns)")])
-def test_the_input_is_that_of_the_model(channels, words):
+def test_the_input_description_comes_from_the_model(channels, words):
     model = random_model(3, channels=channels, side=32)
     given = describe_input(model, normalised=False, sampling="corners")
     assert given.shape == (32, 32, channels)
@@ -45,13 +45,13 @@ def test_the_input_is_that_of_the_model(channels, words):
     assert (given.normalised, given.range) == (False, RAW)
 
 
-def test_patches_of_unknown_sampling_are_described_as_the_robot_samples():
+def test_patches_with_an_unknown_sampling_rule_are_described_with_the_robots_rule():
     given = describe_input(random_model(3), normalised=True)
     assert (given.sampling_rule, given.sampling) == (None, RULES["centres"])
     assert (given.normalised, given.range) == (True, NORMALISED)
 
 
-def test_a_model_alone_is_described_by_the_files_from_the_user():
+def test_a_model_without_a_run_is_described_with_the_files_that_the_user_gave():
     parts = {"train": part(1, 30, files=("a.h5", "b.h5")), "validation": part(2, 20, files=("c.h5",), sampling="area")}
     told = describe_model(random_model(3), parts, normalised=False, **KNOWN)
     assert (told.status, told.options, told.synthetic_fallback) == ("exported", None, False)

@@ -96,7 +96,7 @@ def test_the_numbers_for_comparing_runs(classifier, detector):
     assert "latency_us" not in facts
 
 
-def test_a_disk_that_fills_at_the_last_file_leaves_the_earlier_export(tmp_path, monkeypatch):
+def test_if_the_disk_fills_up_at_the_last_file_the_earlier_export_stays(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "onnx"))
     job = make_job(tmp_path, "classifier")
     (tmp_path / "validation_curves.png").write_bytes(b"of the earlier export")

@@ -24,7 +24,7 @@ def test_computes_the_same_as_keras(side, channels, regularize, head):
     np.testing.assert_allclose(answers, model(X.astype(np.float32)).numpy(), atol=2e-6)
 
 
-def test_folded_once_and_frozen():
+def test_the_folded_network_is_complete_and_read_only():
     model = random_model(2)
     network = fold(model)
     assert [layer.name for layer in network.convolutions] == ["conv1", "conv2", "conv3", "conv4"]

@@ -39,5 +39,5 @@ def test_a_missing_an_empty_and_a_repeated_model_are_refused(folder, names, said
     assert said in str(refused.value)
 
 
-def test_runs_model_files_and_exported_files_are_accepted(folder):
+def test_exported_files_keras_files_and_runs_are_accepted(folder):
     check_models(folder / name for name in ("run", "copy.keras", "a.onnx"))

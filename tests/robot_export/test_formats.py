@@ -35,7 +35,7 @@ def test_files_take_raw_or_normalised_values_as_model_json_says(classifier, name
     assert file.layout(classifier[2].input).scale == 1.0
 
 
-def test_normalised_files_have_the_scale_and_the_mean_outside(tmp_path, monkeypatch):
+def test_files_for_normalised_input_do_not_scale_or_subtract_the_mean(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "uint8", "onnx", "cpp"))
     job = make_job(tmp_path, "classifier", normalised=True)
     told = deliver(job)
@@ -79,7 +79,7 @@ def test_an_onnx_file_can_take_bytes(classifier, tmp_path):
     np.testing.assert_allclose(opened.predict(job.source.validation.X[:9]), job.source.outputs[:9], atol=1e-5)
 
 
-def test_the_calibration_is_of_training_patches_alone(tmp_path, monkeypatch):
+def test_calibration_uses_only_training_patches(tmp_path, monkeypatch):
     """Dark training patches change the ranges, but not which validation outputs are compared."""
     monkeypatch.setitem(CHOICES, "all", ("keras", "uint8", "int16"))
     job = make_job(tmp_path, "detector")

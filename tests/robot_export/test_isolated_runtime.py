@@ -38,7 +38,7 @@ def test_gives_the_same_outputs_as_the_model(files):
         (endless, "model.onnx", "ONNX Runtime did not finish within 2 s"),
     ],
 )
-def test_a_file_that_breaks_its_runtime_gives_one_line(files, tmp_path, monkeypatch, make, file, words):
+def test_a_file_that_breaks_its_runtime_gives_a_one_line_error(files, tmp_path, monkeypatch, make, file, words):
     monkeypatch.setattr(isolated_runtime, "SECONDS", 2.0)
     monkeypatch.setattr(isolated_runtime, "PER_PATCH", 0.0)
     (tmp_path / file).write_bytes(make((files[0] / file).read_bytes()))

@@ -47,14 +47,14 @@ def test_keras_reads_it(written):
     np.testing.assert_allclose(model([X]).numpy(), answers, atol=1e-5, rtol=1e-5)
 
 
-def test_our_own_reader_gives_the_same(written):
+def test_our_own_reader_gives_the_same_outputs(written):
     path, X, answers = written
     compute, shape = keras2_file.load(path)
     assert shape == X.shape[1:]
     np.testing.assert_allclose(compute(X).numpy(), answers, atol=1e-5, rtol=1e-5)
 
 
-def test_texts_are_stored_as_compiled_nn_reads_them(written):
+def test_strings_are_stored_as_compiled_nn_reads_them(written):
     """CompiledNN calls the HDF5 library with these types and reports no error for other types."""
     with h5py.File(written[0]) as file:
         for name in ("keras_version", "model_config"):
@@ -70,7 +70,7 @@ def test_texts_are_stored_as_compiled_nn_reads_them(written):
     assert len(behind_the_input) == 1  # otherwise CompiledNN converts bytes incorrectly
 
 
-def test_another_layer_is_not_run(written, tmp_path):
+def test_a_file_with_a_lambda_layer_is_refused(written, tmp_path):
     with h5py.File(written[0], "r+") as file:
         file.attrs["model_config"] = file.attrs["model_config"].replace('"Flatten"', '"Lambda"').encode()
     with pytest.raises(UserError, match="a layer of the kind Lambda"):

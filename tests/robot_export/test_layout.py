@@ -31,7 +31,7 @@ def computed(joint, values) -> np.ndarray:
 
 @pytest.mark.parametrize(("scale", "offset", "columns"), [(1.0, 0.0, False), (1 / 255, -0.4, True), (0.5, 3.0, True)])
 @pytest.mark.parametrize(("kind", "outputs"), CASES)
-def test_what_is_fed_and_read_is_what_our_networks_answer(kind, outputs, scale, offset, columns):
+def test_feed_and_read_give_the_outputs_of_our_networks(kind, outputs, scale, offset, columns):
     networks = [fold(random_model(3 + i, head=head)) for i, head in enumerate(HEADS[kind])]
     layout = Layout(scale, (offset,), columns=columns, outputs=outputs)
     found = computed(layout.network(*networks), layout.feed(X))
@@ -40,7 +40,7 @@ def test_what_is_fed_and_read_is_what_our_networks_answer(kind, outputs, scale, 
     np.testing.assert_allclose(layout.read(found, 16), wanted, atol=1e-5)
 
 
-def test_two_channels_have_an_offset_each():
+def test_each_of_two_channels_has_its_own_offset():
     network, pixels = fold(random_model(3, side=32, channels=2)), patches(1, 20, (32, 32, 2))
     layout = Layout(1 / 255, (-0.25, -0.5), columns=True)
     fed = layout.feed(pixels)
@@ -60,7 +60,7 @@ def test_our_own_outputs_need_no_further_layer():
     assert Layout(outputs=("x", "radius", "y")).network(network).mix is not None
 
 
-def test_a_second_score_is_the_rest_and_a_logit_comes_before_the_sigmoid():
+def test_a_second_score_is_one_minus_the_first_and_a_logit_is_the_value_before_the_sigmoid():
     network = fold(random_model(3))
     scores = forward(network, X)[:, 0]
     found = computed(Layout(outputs=("1 - ball", "ball", "0")).network(network), X)

@@ -80,7 +80,7 @@ def test_a_broken_export_is_refused_and_leaves_existing_files_unchanged(tmp_path
     assert (tmp_path / "model_float32.tflite").read_text() == "of an earlier export"
 
 
-def test_only_keras_and_nothing(tmp_path):
+def test_the_export_choices_keras_and_none(tmp_path):
     job = make_job(tmp_path, "classifier")
     for stale in ("model_int8.tflite", "model_float16.tflite"):
         (tmp_path / stale).write_text("of an earlier run")

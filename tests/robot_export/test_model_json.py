@@ -22,7 +22,7 @@ from .jobs import edit, write_model_json
         (lambda values: values["forms"]["onnx"].update(file="../x"), "forms.onnx.file"),
     ],
 )
-def test_a_broken_model_json_gives_one_line(folder, change, words):
+def test_a_broken_model_json_gives_a_one_line_error(folder, change, words):
     edit(folder, change)
     with pytest.raises(UserError, match=rf"model\.json is not a model\.json of version 1: .*{words}") as refused:
         model_json.read(folder)
@@ -67,7 +67,7 @@ def test_a_number_that_is_not_finite_is_not_written(folder):
     assert (folder / "model.json").read_bytes() == before
 
 
-def test_a_run_that_was_not_exported_is_read_beside_its_model_only(tmp_path):
+def test_model_json_of_an_unexported_run_is_read_only_beside_model_keras(tmp_path):
     write_model_json(tmp_path)
     model = tmp_path / "model.keras"
     known = model_json.read_beside(model)
@@ -79,7 +79,7 @@ def test_a_run_that_was_not_exported_is_read_beside_its_model_only(tmp_path):
     assert model_json.read_beside(model) is None
 
 
-def test_what_an_earlier_export_left_does_not_matter_beside_a_model(folder):
+def test_damaged_entries_of_an_earlier_export_are_ignored_beside_a_model(folder):
     known = model_json.read_beside(folder / "model.keras")
     edit(folder, lambda values: values.update(forms=[], vectors="damaged", robots=3))
     assert model_json.read_beside(folder / "model.keras") == known

@@ -37,7 +37,7 @@ def test_a_name_with_other_characters_is_refused(name, capsys):
 
 
 @pytest.mark.parametrize("name", FREE)
-def test_other_names_are_free(name):
+def test_other_names_are_allowed(name):
     assert parse(name) == name
 
 
@@ -93,7 +93,7 @@ def test_a_robot_that_cannot_use_the_patches_of_the_run_is_refused_before_tensor
 
 
 @pytest.mark.parametrize("of_a_run", [True, False])
-def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(of_a_run, tmp_path, monkeypatch):
+def test_an_unwritable_folder_is_reported_before_anything_is_read(of_a_run, tmp_path, monkeypatch):
     run, other = tmp_path / "run", tmp_path / "other"
     run.mkdir()
     with zipfile.ZipFile(run / "model.keras", "w"):

@@ -20,7 +20,7 @@ def test_there_is_one_file_per_format(tmp_path, export):
     assert set(robots) == ({"naoth"} if export == "all" else set())
 
 
-def test_a_robot_that_reads_an_existing_file_gets_its_name(tmp_path):
+def test_a_robot_that_reads_one_of_the_usual_files_is_listed_with_that_file(tmp_path):
     job = robot_job(tmp_path / "run", "classifier", 32, ("naoth", "nomadz", "spqr", "hulks"))
     items, robots = make_items(job, "all")
     assert set(items) == set(FORMATS)
@@ -52,7 +52,7 @@ def test_two_models_in_one_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ROBOTS)
-def test_a_file_for_one_robot_has_its_name_and_the_usual_ending(name):
+def test_the_file_for_a_robot_has_the_robots_name_and_the_usual_ending(name):
     file = robot_file(ROBOTS[name])
     assert file.startswith(f"model_{name}.")
     assert file.split(".")[-1] == FORMATS[ROBOTS[name].format].file.split(".")[-1]
@@ -74,7 +74,7 @@ def test_two_runs_with_different_inputs_are_not_joined(tmp_path, key, value, wor
         make_items(job, "all")
 
 
-def test_a_detector_that_no_robot_joins_is_refused(tmp_path):
+def test_a_detector_is_refused_if_no_robot_reads_both_models_from_one_file(tmp_path):
     job = robot_job(tmp_path / "run", "classifier", 32, ("runswift",), partner(32))
     with pytest.raises(UserError, match=r"--detector is only for robots .* naoth-tflite.*\. Received: runswift\."):
         robot_kinds(job)

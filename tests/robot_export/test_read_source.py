@@ -37,7 +37,7 @@ def arguments(files, kind="classification", **other):
 @pytest.mark.parametrize(
     ("module", "head", "kind"), [(classifier, "sigmoid", "classification"), (detector, "linear", "detection")]
 )
-def test_a_model_alone_gets_a_folder_with_everything(files, tmp_path, monkeypatch, capsys, module, head, kind):
+def test_a_model_without_a_run_gets_a_complete_folder(files, tmp_path, monkeypatch, capsys, module, head, kind):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     module.main([str(files[head]), *arguments(files, kind)])
@@ -77,7 +77,7 @@ def test_an_unsupported_layer_is_refused_with_its_name(files, tmp_path, monkeypa
         ({"input": "half"}, "--input"),
     ],
 )
-def test_bad_input_gives_one_line(files, tmp_path, monkeypatch, capsys, changes, words):
+def test_bad_input_gives_a_one_line_error(files, tmp_path, monkeypatch, capsys, changes, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     changes = {name: files.get(value, value) for name, value in changes.items()}
@@ -120,7 +120,7 @@ def test_robots_and_the_namespace_from_the_command_line(files, tmp_path, monkeyp
     assert "## Put it on this robot" in (folder / "README.md").read_text()
 
 
-def test_a_robot_that_cannot_use_the_model_gives_one_line_and_nothing_is_written(files, tmp_path, monkeypatch):
+def test_a_robot_that_cannot_use_the_model_gives_a_one_line_error_and_nothing_is_written(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     for robot, words in (("hulks", "takes 32x32 patches"), ("naoth-h5", "--detector RUN")):
@@ -162,7 +162,7 @@ def set_in(told, place, value):
         (["project"], None),
     ],
 )
-def test_an_edited_model_json_gives_one_line(exported, files, tmp_path, place, value):
+def test_an_edited_model_json_gives_a_one_line_error(exported, files, tmp_path, place, value):
     folder = shutil.copytree(exported, tmp_path / "run")
     told = json.loads((folder / "model.json").read_text())
     set_in(told, place, value)

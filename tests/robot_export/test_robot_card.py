@@ -52,7 +52,7 @@ def test_the_card_has_both_parts(classifier, tmp_path):
     assert "![" not in card  # this run has no pictures
 
 
-def test_the_card_says_how_to_put_it_on_the_robot(tmp_path, monkeypatch):
+def test_the_card_says_how_to_put_the_model_on_the_robot(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "float32"))
     job = robot_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     deliver(job)
@@ -63,7 +63,7 @@ def test_the_card_says_how_to_put_it_on_the_robot(tmp_path, monkeypatch):
     assert f"**-{mean:.9g}**" in card
     assert "[column][row]" in card
     assert "Outputs: 1 - ball, ball." in card
-    assert "sampled by an unknown rule" in card
+    assert "sampling rule of this model's patches is unknown" in card
 
 
 def record(told, name: str, kind: str, **given):
@@ -93,7 +93,7 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("name", "kind", "side", "words"), STEPS)
-def test_the_steps_have_the_names_and_signs_of_the_robots_code(classifier, name, kind, side, words):
+def test_the_steps_use_the_names_and_signs_of_the_robots_code(classifier, name, kind, side, words):
     text = robots(record(classifier[2], name, kind, width=side))[2]
     assert words in text
 
@@ -114,10 +114,10 @@ def test_every_robot_gets_its_file_its_input_and_its_outputs(classifier, name, k
     assert ((" - 0.25." in text), ("**0.25**" in text or "**-0.25**" in text)) == (robot.subtracts_mean,) * 2
     assert f"Outputs: {', '.join(robot.outputs[kind])}" in text
     assert f"Sampling rule {robot.sampling}: {RULES[robot.sampling]}." in text
-    assert "**This model's" not in text
+    assert "**The sampling rule of" not in text
     assert "threshold 0.625." in text
     unchecked = dataclasses.replace(entry, parity=None)
     other = dataclasses.replace(given, sampling_rule="area" if robot.sampling != "area" else "corners")
     text = robots(dataclasses.replace(told, input=other, formats=told.formats | {name: unchecked}))[2]
-    assert f"**This model's patches were sampled by {other.sampling_rule}.**" in text
+    assert f"**The sampling rule of this model's patches is {other.sampling_rule}.**" in text
     assert "**Not checked yet**" in text

@@ -21,7 +21,7 @@ def named(kind: str, side: int) -> tuple[str, ...]:
 
 
 def as_the_robot_feeds(robot, X, mean: float):
-    """Computes the input value by value, like the loops in the robots' code, independently of `Layout.feed`."""
+    """Computes the input one value at a time, like the loops in the robots' code, independently of `Layout.feed`."""
     size = X.shape[1]
     fed = np.zeros(X.shape, np.uint8 if robot.dtype == "uint8" else np.float32)
     for x in range(size):

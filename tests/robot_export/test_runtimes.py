@@ -31,14 +31,14 @@ def opened(request, classifier):
     return runtimes.open_file(folder / file.file, file.runtime), Layout.of(file, told.input)
 
 
-def test_it_tells_its_input_and_outputs(opened):
+def test_an_opened_file_describes_its_input_and_outputs(opened):
     file, layout = opened
     assert ([*file.shape], file.dtype, file.outputs) == ([16, 16, 1], layout.dtype, 1)
     assert file.quantised == (None if layout.dtype == "float32" else (1.0, 0))  # raw bytes are the quantised values
 
 
 @pytest.mark.parametrize("count", [0, 1, 12, runtimes.BATCH, runtimes.BATCH + 3])
-def test_a_batch_gives_the_same_as_single_patches(opened, count):
+def test_a_batch_gives_the_same_outputs_as_single_patches(opened, count):
     file, layout = opened
     X = patches(5, 300, (16, 16, 1))[:count]
     found = file.predict(layout.feed(X))
@@ -47,7 +47,7 @@ def test_a_batch_gives_the_same_as_single_patches(opened, count):
         np.testing.assert_allclose(found[place], file.predict(layout.feed(X[place : place + 1]))[0], atol=1e-6)
 
 
-def test_a_call_for_timing_runs_one_patch(opened):
+def test_a_timing_call_runs_the_file_on_one_patch(opened):
     file, layout = opened
     values = layout.feed(patches(5, 3, (16, 16, 1)))
     if file.times:
@@ -60,7 +60,7 @@ def test_a_call_for_timing_runs_one_patch(opened):
 
 
 @pytest.mark.parametrize("runtime", runtimes.OPENERS)
-def test_a_damaged_file_gives_one_line(tmp_path, runtime):
+def test_a_damaged_file_gives_a_one_line_error(tmp_path, runtime):
     path = tmp_path / f"model{'.keras' if runtime == 'Keras' else '.bin'}"
     path.write_bytes(b"damaged " * 100)
     with pytest.raises(UserError) as refused:

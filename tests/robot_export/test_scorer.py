@@ -49,14 +49,14 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_nor_is_one_that_another_format_names(folder, tmp_path):
+def test_a_header_under_the_name_of_another_format_is_not_run(folder, tmp_path):
     replace_file(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
     with pytest.raises(UserError, match=r"model.onnx: not compiled, because it may contain foreign code"):
         score(folder / "model.onnx")
     assert not (tmp_path / "ran").exists()
 
 
-def test_weights_that_lie_beside_a_listed_file_are_not_read(folder):
+def test_weights_beside_a_listed_file_are_not_read(folder):
     """model.json has only the hash of model.onnx, so weights in another file are untrusted."""
     model = onnx.load_from_string((folder / "model.onnx").read_bytes())
     tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
@@ -78,7 +78,7 @@ def test_a_file_that_changed_since_its_export_is_refused(folder, file):
 
 
 @pytest.mark.parametrize("file", ["model.h", "model_keras2.h5"])
-def test_without_model_json_there_is_one_clear_line(folder, file):
+def test_without_model_json_a_header_or_a_keras_2_file_is_refused(folder, file):
     (folder / "model.json").unlink()
     with pytest.raises(UserError, match=r"not a \.keras file"):
         score(folder / file)
@@ -90,7 +90,7 @@ def test_without_a_compiler_a_header_is_an_error(folder, monkeypatch):
         score(folder / "model.h")
 
 
-def test_a_file_without_a_threshold_asks_for_one(folder):
+def test_a_file_without_a_threshold_is_refused(folder):
     edit(folder, lambda values: values["threshold"].pop("onnx"))
     with pytest.raises(UserError, match=r"it has no threshold in a model\.json"):
         score(folder / "model.onnx")
@@ -103,7 +103,7 @@ def test_a_file_that_model_json_does_not_list_gets_the_threshold_of_the_command_
     assert open_scorer(folder / "model.onnx", (1,), Foreign(), 0.7, override=False).threshold == own != 0.7
 
 
-def test_unknown_outputs_in_model_json_give_one_line(folder):
+def test_unknown_outputs_in_model_json_give_a_one_line_error(folder):
     edit(folder, lambda values: values["forms"]["onnx"]["layout"].update(outputs=["cat"]))
     with pytest.raises(UserError, match=r"forms\.onnx\.layout\.outputs"):
         score(folder / "model.onnx")

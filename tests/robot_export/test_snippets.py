@@ -23,12 +23,12 @@ def run_python(folder, monkeypatch) -> int:
     return len(blocks)
 
 
-def test_the_python_of_the_card(delivered, monkeypatch):
+def test_the_python_code_of_the_card_runs(delivered, monkeypatch):
     assert run_python(delivered[0], monkeypatch) == 3
     assert "# RAW 0..255" in (delivered[0] / "README.md").read_text()
 
 
-def test_the_python_of_the_card_of_files_that_take_normalised_values(tmp_path, monkeypatch):
+def test_the_python_code_of_the_card_for_normalised_values_runs(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "float32", "onnx"))
     deliver(make_job(tmp_path, "classifier", normalised=True))
     assert run_python(tmp_path, monkeypatch) == 3
@@ -36,7 +36,7 @@ def test_the_python_of_the_card_of_files_that_take_normalised_values(tmp_path, m
 
 
 @needs_compiler
-def test_the_cpp_of_the_card(delivered, tmp_path):
+def test_the_cpp_code_of_the_card_runs(delivered, tmp_path):
     """Runs only the code for the header, because the packages of TFLite and ONNX Runtime contain no C++ headers."""
     folder, _, told = delivered
     (code,) = re.findall(r"```cpp\n(.*?)```", snippets.loading(told), re.DOTALL)

@@ -42,7 +42,7 @@ def test_the_int8_file_takes_raw_bytes_and_is_close(member, tmp_path):
     assert np.corrcoef(found[:, 0], answers[:, 0])[0, 1] > 0.98
 
 
-def test_batch_normalisation_is_folded_and_uint8_is_int8_throughout(member):
+def test_batch_normalisation_is_folded_and_the_uint8_file_computes_only_in_integers(member):
     known = {"ADD", "CONV_2D", "MAX_POOL_2D", "LEAKY_RELU", "RESHAPE", "FULLY_CONNECTED", "LOGISTIC", "DELEGATE"}
     for name in ("float32", "uint8"):
         network = Interpreter(model_content=member[2][name])

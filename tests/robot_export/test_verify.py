@@ -51,7 +51,7 @@ def test_a_changed_file_is_detected_by_its_hash_and_the_others_are_checked(folde
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
-def test_anything_but_a_regular_file_is_not_read(folder, tmp_path, kind):
+def test_only_regular_files_are_read(folder, tmp_path, kind):
     """A link could point to a private file of the user, and a pipe would block the command forever."""
     (tmp_path / "elsewhere").write_bytes((folder / "model.onnx").read_bytes())
     (folder / "model.onnx").unlink()
@@ -73,7 +73,7 @@ def test_anything_but_a_regular_file_is_not_read(folder, tmp_path, kind):
         (hungry, "uint8", "model_uint8.tflite"),
     ],
 )
-def test_a_file_that_breaks_its_runtime_gives_one_line_and_the_others_are_checked(
+def test_a_file_that_breaks_its_runtime_gives_a_one_line_error_and_the_others_are_checked(
     folder, monkeypatch, capsys, make, name, words
 ):
     file = folder / ("model.onnx" if name == "onnx" else "model_uint8.tflite")
@@ -86,13 +86,13 @@ def test_a_file_that_breaks_its_runtime_gives_one_line_and_the_others_are_checke
     assert re.search(r"h5 .* unchanged", capsys.readouterr().out)
 
 
-def test_a_broken_model_json_gives_one_line(folder):
+def test_a_broken_model_json_gives_a_one_line_error(folder):
     edit(folder, lambda values: values["forms"]["onnx"].update(sha256="?"))
     with pytest.raises(UserError, match=r"forms\.onnx\.sha256"):
         verify.main([str(folder)])
 
 
-def test_a_folder_without_model_json_gives_one_line(tmp_path):
+def test_a_folder_without_model_json_gives_a_one_line_error(tmp_path):
     once = r"^model\.json cannot be read: [^.]*\. Received: [^ ]*\. Pass the folder of a run\.$"
     with pytest.raises(UserError, match=once):
         verify.main([str(tmp_path)])

@@ -23,14 +23,14 @@ def vector_patches(folder) -> np.ndarray:
 
 
 def with_another_bias(folder) -> None:
-    """Replaces the ONNX file and its hash with those of a model with another bias."""
+    """Replaces the ONNX file and its hash with those of a model with a different bias."""
     model = onnx.load(folder / "model.onnx")
     (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
     replace_file(folder, "onnx", model.SerializeToString())
 
 
-def test_another_entry_of_format_cpp_is_not_run_either(folder, tmp_path):
+def test_a_header_listed_under_another_format_is_not_run(folder, tmp_path):
     replace_file(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
     assert run_here(folder, "onnx").startswith("not run, because it may contain foreign code")
     assert not (tmp_path / "ran").exists()
@@ -53,7 +53,7 @@ def test_another_model_with_the_right_hash_is_detected_by_the_test_vectors(folde
         run_here(folder, "onnx")
 
 
-def test_another_model_with_its_own_test_vectors_is_detected_by_those_of_keras(folder):
+def test_another_model_with_matching_test_vectors_is_detected_because_it_differs_from_keras(folder):
     with_another_bias(folder)
     X = vector_patches(folder).astype(np.float32)
     answers = onnxruntime.InferenceSession(folder / "model.onnx").run(None, {"patch": X})[0].tolist()
@@ -82,7 +82,7 @@ def test_an_edited_entry_is_noticed(folder, name, entry, words):
         run_here(folder, name)
 
 
-def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
+def test_a_rejected_file_that_is_marked_as_accepted_is_noticed(folder):
     """According to its metrics, the file finds fewer balls than Keras."""
 
     def reject(values):
@@ -131,7 +131,7 @@ def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path, place):
         (lambda values: values["vectors"]["expected"]["uint8"][0].append(1), "model_uint8.tflite has no test vectors"),
     ],
 )
-def test_broken_test_vectors_give_one_line(folder, change, words):
+def test_broken_test_vectors_give_a_one_line_error(folder, change, words):
     edit(folder, change)
     with pytest.raises(UserError, match=words):
         run_here(folder, "uint8")
@@ -188,7 +188,7 @@ def test_a_header_without_a_namespace_in_model_json_is_not_run(folder):
 
 @needs_compiler
 @pytest.mark.parametrize("name", ["cpp", "int16"])
-def test_our_own_header_is_opened_and_a_header_that_nobody_lists_is_not(folder, name):
+def test_our_own_header_is_opened_and_an_unlisted_header_is_not(folder, name):
     file = folder / model_json.read(folder).formats[name].file
     wanted = model_json.read(folder).vectors["expected"][name]
     opened = verify_one_file.open_file(file, "C++")
