@@ -124,7 +124,7 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
     """Refuses a model that the code of this robot cannot use.
 
     kind: "classifier", "detector" or "joint". shape: (height, width, channels) of a patch. sampling: the sampling rule
-    of the patches, None if unknown. accept_sampling: whether the user accepts patches sampled by another rule.
+    of the patches, None if unknown. accept_sampling: whether the user accepts patches sampled with another rule.
 
     Raises:
         UserError: no robot has this name, or its code cannot load the model; the message says why.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds every ball radius and centre dataset family that can exist: 2 colours x (legacy: 3 cameras, segmentation: bottom camera)
-# x 3 borders x 2 sizes.
+# Builds every possible ball radius and centre dataset family: 2 colours x (legacy: 3 cameras, segmentation: bottom
+# camera) x 3 borders x 2 sizes.
 #
 # Usage:  ./create_datasets.sh ROOTS OUTPUT_DIR [more options of create_datasets.py]
 #   ROOTS       folder with legacy_border0/, legacy_border10/, ..., segmentation_border20/, each with top/ and bottom/;
@@ -8,7 +8,7 @@
 #   OUTPUT_DIR  folder in which detection/ is created
 #
 # Example: ./create_datasets.sh ~/naoth_patches ~/datasets --tk03 ~/tk03.pkl
-# Takes about a minute per 100,000 patches and root on two cores.
+# For each root, it takes about a minute per 100,000 patches on two cores.
 set -euo pipefail
 
 if [[ $# -lt 2 || $1 == -* || $2 == -* ]]; then

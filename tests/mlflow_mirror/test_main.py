@@ -29,7 +29,7 @@ def test_help_needs_no_heavy_import():
         (["sync", "--to", "sqlite:////nowhere/x.db"], "The local store cannot be used: its folder does not exist"),
     ],
 )
-def test_bad_input_is_one_line(arguments, words, tmp_path):
+def test_bad_input_gives_one_line(arguments, words, tmp_path):
     with pytest.raises(UserError, match=words):
         main([arguments[0], "--output-dir", str(tmp_path), *arguments[1:]])
 

@@ -110,7 +110,7 @@ def test_notes_mention_training_patches_and_different_sampling_rules():
     (first,) = notes([model("mine", trained_on=part.digest), model(trained_on="0" * 64)], part)
     assert first == "mine was trained on these patches; use other patches for a comparison"
     (second,) = notes([model(), model(rule="area")], part)
-    assert "sampled by different rules" in second
+    assert "sampled with different rules" in second
 
 
 @pytest.mark.parametrize(
