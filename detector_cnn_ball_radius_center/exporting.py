@@ -25,7 +25,7 @@ def export(arguments: argparse.Namespace) -> None:
     """Reads the model, exports and checks it, and prints the result; the arguments are those of export.py.
 
     Raises:
-        UserError: files or a model cannot be used, or a format differs from the model.
+        UserError: a file or the model cannot be used, or the outputs of a format differ from the model's.
     """
     source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
     job = open_job(arguments, source, project(source.validation.X.shape[2]))

@@ -38,12 +38,12 @@ def huber(y, circle):
 
 
 def circle_iou_loss(y, circle):
-    """Returns 1 - IoU of the two circles, plus a penalty for the distance of their centres; shape [n].
+    """Returns 1 - IoU of the two circles, plus a penalty for the distance between their centres; shape [n].
 
     Because of the penalty, the loss has a useful gradient even if the circles do not overlap. The IoU of circles is
     from Yang et al., CircleNet: Anchor-free Glomerulus Detection with Circle Representation, 2020. The penalty is the
-    squared distance of the centres divided by the squared diameter of the smallest circle around both circles (Zheng et
-    al., Distance-IoU Loss, 2020, describe it for boxes). If the predicted radius is below SMALLEST_RADIUS,
+    squared distance between the centres divided by the squared diameter of the smallest circle around both circles
+    (Zheng et al., Distance-IoU Loss, 2020, describe it for boxes). If the predicted radius is below SMALLEST_RADIUS,
     another penalty is added.
     """
     radius = tf.maximum(circle[:, 0], SMALLEST_RADIUS)

@@ -49,7 +49,7 @@ def _segment(r: np.ndarray, s: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 
 def center_errors(y, circles) -> np.ndarray:
-    """Returns the distance of the centres as a fraction of the patch, float64 [n]."""
+    """Returns the distance between the centres as a fraction of the patch, float64 [n]."""
     y, circles = checked(y, circles)
     return np.hypot(circles[:, 1] - y[:, 1], circles[:, 2] - y[:, 2])
 

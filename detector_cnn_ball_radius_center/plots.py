@@ -90,7 +90,7 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         upper.plot(y[:POINTS, 0], error[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
         middles, medians = _running_median(y[:, 0], error)
         upper.plot(middles, medians, color=ACCENT, label="median")
-        upper.set(xlabel="true radius, fraction of the patch", ylabel="distance of the centres, pixels")
+        upper.set(xlabel="true radius, fraction of the patch", ylabel="distance between the centres, pixels")
         top = max(1e-6, 1.5 * np.percentile(error, 97))
         upper.set_ylim(0, top)
         beyond = f"\n({np.sum(error > top)} of {len(error)} above the edge)" if (error > top).any() else ""
@@ -106,7 +106,7 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         )
         lower.invert_yaxis()
         lower.set_title("Median error in pixels by position\n(white: fewer than three balls)")
-        drawing.colorbar(drawn, ax=lower, shrink=0.85, label="median distance of the centres, pixels")
+        drawing.colorbar(drawn, ax=lower, shrink=0.85, label="median distance between the centres, pixels")
 
 
 def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:

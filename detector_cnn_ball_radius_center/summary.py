@@ -6,7 +6,7 @@ from common.cli import tables
 
 _ROWS = (
     ("patches, all with a ball", "patches", "d"),
-    ("distance of the centres", "", ""),
+    ("distance between the centres", "", ""),
     ("  median (pixels)", "median_center_error_px", ".3f"),
     ("  mean (pixels)", "mean_center_error_px", ".3f"),
     ("  95th percentile (pixels)", "p95_center_error_px", ".3f"),

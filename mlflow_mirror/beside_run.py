@@ -1,4 +1,4 @@
-"""Sends the journal of a run to its servers, as a process that runs beside the training.
+"""Sends the journal of a run to its servers, in a separate process that runs alongside training.
 
 python -m mlflow_mirror.beside_run RUN SERVER...
 

@@ -142,7 +142,7 @@ def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
     }
     start, *layers = config["layers"]
     if unknown := [str(layer["class_name"])[:50] for layer in layers if layer["class_name"] not in compute]:
-        raise UserError(f"{path.name} was not written by this program. Received: a layer of the kind {unknown[0]}.")
+        raise UserError(f"{path.name} was not written by this program. Received: a layer of type {unknown[0]}.")
 
     def run(batch):
         values = {start["name"]: batch}

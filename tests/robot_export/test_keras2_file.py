@@ -73,7 +73,7 @@ def test_strings_are_stored_as_compiled_nn_reads_them(written):
 def test_a_file_with_a_lambda_layer_is_refused(written, tmp_path):
     with h5py.File(written[0], "r+") as file:
         file.attrs["model_config"] = file.attrs["model_config"].replace('"Flatten"', '"Lambda"').encode()
-    with pytest.raises(UserError, match="a layer of the kind Lambda"):
+    with pytest.raises(UserError, match="a layer of type Lambda"):
         keras2_file.load(written[0])
 
 
