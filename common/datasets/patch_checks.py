@@ -57,7 +57,7 @@ def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
 
 
 def label_shape(shape: tuple[int, ...], dtype: np.dtype, count: int, task: str, path: Path) -> None:
-    """Refuses y if it does not consist of labels of the task, in numbers, for `count` patches."""
+    """Refuses y unless it consists of `count` numeric labels for the task."""
     other = {(3,): "detection", (): "classification", (1,): "classification"}.get(shape[1:])
     if other != task or shape[:1] != (count,) or dtype.kind not in "biuf":
         hint = f" This is a {other} file." if other not in (None, task) else ""

@@ -69,7 +69,7 @@ def resolve(
         warning = f"{instead}: {error} This run is trained and evaluated on rendered patches, not on camera patches."
         return _synthetic(task, options, synthetic, warning)
     except NotInArchive as error:
-        raise NotInArchive(f"{error} --list-datasets shows what there is; or use --dataset synthetic.") from error
+        raise NotInArchive(f"{error} --list-datasets shows what is available; or use --dataset synthetic.") from error
     try:
         validation = _bring_if_there(*source, "validation")
     except Unreachable as error:  # splitting off validation patches would silently change the experiment

@@ -34,7 +34,7 @@ class SafeFile:
     columns: dict[str, Column]
 
     def close(self) -> None:
-        """Closes the file; errors of a damaged file are ignored."""
+        """Closes the file; errors caused by a damaged file are ignored."""
         with suppress(*FAULTS):
             self.file.close()
 

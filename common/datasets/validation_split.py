@@ -70,7 +70,7 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
         mask, why = chosen[group], "there is only one recording"
         how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
         if chosen.any() and len(set(balls)) > len(set(balls[~mask])):  # for example two recordings of one class each
-            mask, why = None, "by recording, only one class would remain for training"
+            mask, why = None, "a split by recording would leave only one class for training"
     if mask is None or not mask.any():
         mask = _stratified(balls, fraction, seed)
         how = f"patch by patch, stratified by class, because {why}; near duplicates may be on both sides ({mask.sum()}"

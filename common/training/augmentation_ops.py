@@ -1,8 +1,8 @@
 """Augments whole batches: light, noise, zooms, shifts and blur, drawn anew for each patch and step.
 
 All functions use only TensorFlow, on float32 [n, height, width, planes] with 1 plane (Y) or 3 (Y, U, V); they return
-the same results in eager mode and in the compiled training step. One resampling does flips, zooms, shifts and blur, as
-two small matrix products per patch, not as gathers. Random numbers come only from a seed pair, not from global state.
+the same results in eager mode and in the compiled training step. One resampling step flips, zooms, shifts and blurs,
+with two small matrix products per patch, not gathers. Random numbers come only from a seed pair, not from global state.
 """
 
 import tensorflow as tf
@@ -92,7 +92,7 @@ def relight(x, brightness, contrast, tone):
 
 
 def noise_pool(size: int, seed):
-    """Draws standard normal noise [size] once for many batches; drawing it in every step takes a sixth of the step."""
+    """Draws standard normal noise [size] once for many batches, because drawing it would take a sixth of every step."""
     return tf.random.stateless_normal([size], seed)
 
 

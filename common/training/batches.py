@@ -30,8 +30,8 @@ class MemoryData:
 class StoredData:
     """Patches that stay in their files, see `patch_file.stored_patches`.
 
-    An epoch reads blocks. Each block is a shuffled mixture of short sequences from all parts of the files, because the
-    files are sorted by source and recording. The size of every block but the last is a multiple of the batch size.
+    An epoch is read in blocks. Each block is a shuffled mixture of short sequences from all parts of the files, because
+    the files are sorted by source and recording. The size of every block but the last is a multiple of the batch size.
     """
 
     def __init__(self, patches: Patches, batch_size: int):

@@ -50,11 +50,11 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
 def computing_fails(device: str = "GPU:0") -> str | None:
     """Computes a small convolution on the device; returns why that fails, or None if it works.
 
-    Only such a test finds a GPU whose memory is full, or a library that does not match the driver.
+    Only a real computation shows that the GPU's memory is full, or that a library does not match the driver.
     """
     try:
         with tf.device(device):
             landed = tf.nn.conv2d(tf.ones((1, 4, 4, 1)), tf.ones((3, 3, 1, 1)), 1, "SAME").device
     except (tf.errors.OpError, RuntimeError, ValueError) as error:
-        return f"{device} does not compute: {str(error).splitlines()[0][:200]}"
-    return None if landed.endswith(device) else f"{device} does not compute: TensorFlow used {landed}"
+        return f"{device} cannot be used: {str(error).splitlines()[0][:200]}"
+    return None if landed.endswith(device) else f"{device} cannot be used: TensorFlow used {landed} instead"

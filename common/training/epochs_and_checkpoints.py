@@ -102,7 +102,7 @@ def _restore(trainer: Trainer, path: Path) -> History:
 
 
 def _history(told: dict, weights: list, expected: list) -> History:
-    """Returns a checkpoint's history; raises an exception of any kind if it is incomplete or for another network."""
+    """Returns a checkpoint's history; raises some exception if it is incomplete or belongs to another network."""
     epochs, best = told["epochs"], told["best"]
     names = epochs[0].keys()
     if any(numbers.keys() != names or not {*map(type, numbers.values())} <= {int, float} for numbers in epochs):

@@ -24,8 +24,8 @@ def find_model(path: Path) -> Path:
     with suppress(OSError), file.open("rb") as opened:
         if opened.read(4) == b"\x89HDF":
             raise UserError(
-                f"not a .keras file, but .h5: a model of an older Keras, or patches. Received: {file}. If it is a model"
-                " that you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
+                f"not a .keras file, but .h5: a model from an older Keras, or patches. Received: {file}. If it is a"
+                " model you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
             )
     if not zipfile.is_zipfile(file):
         what = "a damaged one" if os.path.getsize(file) else "an empty one"  # noqa: PTH202 - as above

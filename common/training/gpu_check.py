@@ -71,7 +71,7 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
 
 
 def needs() -> Needs:
-    """Reads from a file of TensorFlow's package what TensorFlow was built for."""
+    """Returns what TensorFlow was built for, read from a file in its package."""
     file = Path(find_spec("tensorflow").origin).parent / "python" / "platform" / "build_info.py"
     build = runpy.run_path(str(file))["build_info"]
     least = min((int(name.split("_")[1]) for name in build.get("cuda_compute_capabilities", ())), default=0)
@@ -101,7 +101,7 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
     Args:
         driver, wanted: results of `ask_driver` and `needs`.
         seen: whether TensorFlow lists a GPU; None before it is imported.
-        required: whether a GPU is expected in any case. Otherwise, no GPU is expected if the driver and CUDA's
+        required: whether a GPU is always expected. Otherwise, no GPU is expected if the driver and CUDA's
             libraries are both missing, or if all GPUs are hidden on purpose, as for the CPU workers of a grid.
     """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -189,7 +189,7 @@ def _build(config: dict):
 def _check_size(config: dict, stored: int) -> None:
     """Compares the size of the layers with the content of the file, before any weights are allocated.
 
-    Keras allocates the weights when a StatelessScope is left. So this function never leaves the scope; its thread ends.
+    Keras allocates the weights when a StatelessScope exits. So this function never leaves the scope; its thread ends.
     """
     keras.StatelessScope().__enter__()
     model = _build(config)

@@ -1,6 +1,6 @@
 """Trains a small network fast: whole epochs in compiled calls, on batches gathered from uint8 data on the device.
 
-The networks need only about 25,000 multiply-accumulates per patch, so overhead decides the speed. The data stays
+The networks need only about 25,000 multiply-accumulates per patch, so overhead determines the speed. The data stays
 uint8 on the device, batches are gathered and augmented as a whole, hundreds of steps run inside one `tf.function`,
 batch normalisation is one fused kernel, and Python gets control a few times per epoch. Each step starts hundreds of
 small kernels, and a GPU would mostly wait for the next one. On a GPU, XLA fuses the kernels, and an epoch is one call.

@@ -11,7 +11,7 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
     """Builds the scaling, three blocks of a 3x3 convolution and pooling, one 2x2 convolution and one dense layer.
 
     The 3x3 convolutions pad with zeros and keep the size (`same`); the 2x2 convolution does not pad (`valid`). Pooling
-    halves the size three times, so the 2x2 convolution gets 2x2 pixels of a 16x16 patch, and 4x4 of a 32x32 patch.
+    halves the size three times, so the 2x2 convolution sees 2x2 pixels for a 16x16 patch, and 4x4 for a 32x32 patch.
 
     Args:
         inputs: a keras.Input [n, side, side, channels] of raw values 0..255.
@@ -21,7 +21,7 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
         The symbolic features [n, dense].
     """
     offset = [-float(m) for m in mean]
-    if len(offset) == 1:  # a plain number, because some programs that load the file accept no list
+    if len(offset) == 1:  # a plain number, because some programs that load the file do not accept a list
         (offset,) = offset
     x = keras.layers.Rescaling(1 / 255, offset, name="scale")(inputs)
     for block, count in enumerate(filters[:3], 1):

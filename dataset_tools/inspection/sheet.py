@@ -16,7 +16,7 @@ GROUPS_MAX = 40  # maximum number of bars in the plot of recordings
 
 
 def draw(statistics: Statistics, path: Path, seed: int = 0) -> None:
-    """Writes the picture of a file as a PNG.
+    """Draws the picture of a patch file and writes it as a PNG.
 
     Args:
         statistics: the file's statistics.

@@ -19,7 +19,7 @@ from .small_patches import pixels
     ("compression", "content"),
     [("gzip", zlib.compress(b"short")), ("lzf", b"\4short"), ("gzip", zlib.compress(bytes(N * 256 + 1)))],
 )
-def test_a_chunk_of_another_size_does_not_show_the_memory_of_this_process(tmp_path, compression, content, reader):
+def test_a_chunk_of_the_wrong_size_does_not_reveal_the_memory_of_this_process(tmp_path, compression, content, reader):
     path = with_chunk(tmp_path / "a.h5", content, compression)
     with h5py.File(path) as file:
         assert file["X"][:].size == N * 256  # plain h5py also returns bytes that are not in the file

@@ -94,7 +94,7 @@ def test_a_small_file_takes_little_memory(tmp_path, attack, reader):
     assert peak < 250
 
 
-def test_more_than_the_free_memory_is_not_read(tmp_path, monkeypatch):
+def test_a_file_that_needs_more_than_the_free_memory_is_not_read(tmp_path, monkeypatch):
     n = 1 << 17
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("X", data=np.zeros((n, 16, 16, 1), "u1"), chunks=(1 << 14, 16, 16, 1), compression="gzip")

@@ -40,7 +40,7 @@ def loaded(files, task="classification", **options):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_named_files_become_the_splits_of_their_option(files, stream):
+def test_each_named_file_becomes_the_split_of_its_option(files, stream):
     splits = loaded(files, stream=stream)
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [300, 100, 50]
     assert splits.parts == {"train": splits.train, "validation": splits.validation, "test": splits.test}
@@ -57,7 +57,7 @@ def test_without_a_test_file_there_is_no_test_split(files):
     assert set(splits.parts) == set(splits.origin) == {"train", "validation"}
 
 
-def test_without_a_validation_file_recordings_are_split_off_by_the_seed(files, capsys):
+def test_without_a_validation_file_the_seed_decides_which_recordings_are_split_off(files, capsys):
     del files["data_val"]
     one, again, other = (loaded(files, seed=seed) for seed in (0, 0, 1))
     assert (

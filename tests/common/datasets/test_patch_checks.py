@@ -142,7 +142,7 @@ def test_mixed_up_columns_are_refused(tmp_path, count, columns, seen):
 
 @pytest.mark.parametrize("count", [1, 5, 30, 60, 300, 3000])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_true_order_raises_no_alarm(tmp_path, count, seed):
+def test_the_correct_order_is_accepted(tmp_path, count, seed):
     path = raw(tmp_path / "a.h5", X=pixels(count), y=circles(count, seed))
     assert len(read_patches(path, "detection")) == count
 
@@ -157,7 +157,7 @@ def test_the_true_order_raises_no_alarm(tmp_path, count, seed):
         ((0.3, 0.9), (0.45, 0.55), (0.45, 0.55)),  # balls of all sizes, in the middle
     ],
 )
-def test_unusual_valid_labels_raise_no_alarm(tmp_path, columns):
+def test_unusual_valid_labels_are_accepted(tmp_path, columns):
     generator = np.random.default_rng(1)
     y = [generator.uniform(*c, 500) if isinstance(c, tuple) else np.full(500, c) for c in columns]
     path = raw(tmp_path / "a.h5", X=pixels(500), y=np.column_stack(y))

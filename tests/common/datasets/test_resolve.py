@@ -86,7 +86,7 @@ def test_after_a_day_a_missing_file_is_requested_again(server, tmp_path):
     assert select(server, tmp_path, "detection").files["test"] == (tmp_path / name,)
 
 
-def test_another_archive_may_have_what_the_first_one_misses(server, tmp_path):
+def test_another_archive_may_have_what_the_first_one_lacks(server, tmp_path):
     select(server, tmp_path, "detection")
     for name in list(server.files):
         server.files[f"mirror/{name}"] = server.files[name]

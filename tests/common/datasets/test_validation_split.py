@@ -54,10 +54,10 @@ def test_a_split_by_recording_leaves_both_classes_in_training():
     """One recording has only balls and one has none, so a split by recording would leave one class for training."""
     train, validation, how = split_validation(recorded(np.array([100, 100]), np.array([100, 0])), 0.1)
     assert (len(train), train.y.sum(), len(validation), validation.y.sum()) == (180, 90, 20, 10)
-    assert "stratified by class, because by recording, only one class would remain for training" in how
+    assert "stratified by class, because a split by recording would leave only one class for training" in how
 
 
-def test_split_of_detection_patches_and_of_too_few():
+def test_detection_patches_and_even_two_patches_are_split_but_a_bad_fraction_is_refused():
     train, validation, _ = split_validation(Patches(pixels(100), circles(100)), 0.2)
     assert (len(train), len(validation)) == (80, 20)
     train, validation, _ = split_validation(Patches(pixels(2), circles(2)), 0.1)

@@ -10,9 +10,9 @@ import tensorflow as tf
 from common.training import devices_and_seeds
 
 
-def test_a_convolution_finds_a_device_that_does_not_compute():
+def test_a_convolution_finds_a_device_that_cannot_be_used():
     assert devices_and_seeds.computing_fails("CPU:0") is None
-    assert "GPU:0 does not compute" in devices_and_seeds.computing_fails("GPU:0")
+    assert "GPU:0 cannot be used" in devices_and_seeds.computing_fails("GPU:0")
 
 
 @pytest.fixture

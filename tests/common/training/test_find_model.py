@@ -24,14 +24,14 @@ def run(tmp_path):
     return folder
 
 
-def test_an_h5_model_says_how_to_convert_it(tmp_path):
+def test_the_error_for_an_h5_model_says_how_to_convert_it(tmp_path):
     with h5py.File(tmp_path / "old.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match=r"a model of an older Keras.*load_model"):
+    with pytest.raises(UserError, match=r"a model from an older Keras.*load_model"):
         find_model(tmp_path / "old.h5")
 
 
-def test_a_model_without_model_json_gets_a_threshold_of_a_half(run):
+def test_a_model_without_model_json_gets_a_threshold_of_one_half(run):
     assert read_threshold(run / "three.keras", None)[0] == FALLBACK_THRESHOLD == 0.5  # model.json describes model.keras
     (run / "model.json").unlink()
     assert read_threshold(run / "model.keras", None)[0] == 0.5

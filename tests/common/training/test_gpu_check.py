@@ -83,7 +83,7 @@ def test_no_driver():
 
 
 @pytest.mark.parametrize("version", [None, 11040, 13000], ids=["none", "old", "without CUDA's libraries"])
-def test_require_gpu_ends_before_any_data_is_read(tmp_path, driver_library, version):
+def test_require_gpu_ends_the_run_before_any_data_is_read(tmp_path, driver_library, version):
     if gpu_check.ask_driver() is not None or gpu_check.needs().libraries:
         pytest.skip("there is an NVIDIA driver here, or CUDA")
     words = "no NVIDIA driver is visible"

@@ -59,13 +59,13 @@ def test_a_model_that_was_replaced_is_noticed_when_its_run_is_resumed(model, fil
     assert json.loads((folder / "model.json").read_text())["input"]["mean"] == pytest.approx([0.1])
 
 
-def test_a_dropout_that_the_model_does_not_have_is_refused(model, files, tmp_path):
+def test_regularize_is_refused_for_a_model_without_dropout(model, files, tmp_path):
     with pytest.raises(UserError, match=r"--regularize.*has none"):
         train.main([*files, *SMALL, "--regularize", "--init", str(model), "--output-dir", str(tmp_path)])
     assert not list(tmp_path.glob("*/config.json"))
 
 
-def test_a_dropout_of_the_model_is_recorded(files, tmp_path):
+def test_the_dropout_of_the_initial_model_is_recorded(files, tmp_path):
     from classifier_cnn.model import build_model
     from classifier_cnn.train import load_data
 

@@ -49,7 +49,7 @@ def refused(path, words: str) -> None:
     assert len(str(caught.value)) < 600
 
 
-def test_plain_layers_give_what_keras_gives(model):
+def test_plain_layers_give_the_same_outputs_as_in_keras(model):
     X = np.random.default_rng(0).random((5, *SHAPE), np.float32)
     expected = keras.models.load_model(model, compile=False)(X)
     np.testing.assert_allclose(load_model(model, SHAPE, 1)(X), expected, rtol=1e-6)
@@ -104,7 +104,7 @@ def test_what_only_training_needs_never_reaches_keras(model):
         np.testing.assert_array_equal(found, weight)
 
 
-def test_a_lambda_of_keras_is_refused(tmp_path):
+def test_a_keras_lambda_layer_is_refused(tmp_path):
     inputs = keras.Input(SHAPE)
     network = keras.Model(inputs, keras.layers.Lambda(lambda x: x[:, 0, 0], output_shape=(1,))(inputs))
     network.save(tmp_path / "m.keras")
@@ -190,7 +190,7 @@ def test_a_truncated_file_gives_one_line(model, kept):
         load(find_model(model))
 
 
-def test_a_model_of_keras_2_says_how_to_convert_it(model):
+def test_the_error_for_a_keras_2_model_says_how_to_convert_it(model):
     change(model, "metadata.json", lambda _: b'{"keras_version": "2.15.0"}')
     refused(model, r"saved by Keras 2\. .*load_model")
 

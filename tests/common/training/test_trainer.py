@@ -185,10 +185,10 @@ def test_every_patch_is_seen_in_an_epoch(n, batch_size):
 
 
 @pytest.mark.parametrize("xla", [False, True])
-def test_the_optimizer_matches_adamw_of_keras(patches, xla):
-    """With the same gradients, weights and moments equal Keras's.
+def test_the_optimizer_matches_keras_adamw(patches, xla):
+    """With the same gradients, the weights and moments are the same as Keras's.
 
-    Weight decay leaves out biases and normalisation layers.
+    Weight decay does not apply to biases or normalisation layers.
     """
     run, plain = trainer(patches, weight_decay=0.5), small_model()
     plain.set_weights(run.model.get_weights())

@@ -68,7 +68,7 @@ def test_counts_per_recording_camera_and_origin(tmp_path, capsys):
     assert not list(tmp_path.glob("*.png"))
 
 
-def test_files_that_share_patches_and_files_that_are_not_patch_files(tmp_path, capsys):
+def test_shared_patches_and_files_that_are_not_patch_files_are_reported(tmp_path, capsys):
     write_patches(tmp_path / "train.h5", textured(30), np.arange(30) % 2)
     write_patches(tmp_path / "test.h5", textured(40)[20:], np.arange(20) % 2)
     (tmp_path / "page.h5").write_text("<html>")
@@ -80,7 +80,7 @@ def test_files_that_share_patches_and_files_that_are_not_patch_files(tmp_path, c
     assert "cut.py" not in err
 
 
-def test_for_a_patch_set_with_another_layout_the_error_names_cut(tmp_path, capsys):
+def test_the_error_for_a_patch_set_with_another_layout_names_cut(tmp_path, capsys):
     with h5py.File(tmp_path / "b-alls-2019.hdf5", "w") as file:
         file["positives/data"] = textured(4)
     assert inspect.main([str(tmp_path / "b-alls-2019.hdf5")]) == 2
@@ -99,7 +99,7 @@ def test_for_a_patch_set_with_another_layout_the_error_names_cut(tmp_path, capsy
         ("root/top/game.zip", "create_datasets.py --naoth {}/root --origins naoth --output-dir datasets"),
     ],
 )
-def test_what_is_not_a_patch_file_gets_the_command_that_makes_one(name, following, tmp_path, capsys):
+def test_the_error_for_other_inputs_suggests_the_command_that_makes_patches(name, following, tmp_path, capsys):
     for file in ("pictures/one.jpg", "pictures/boxes.json", "pictures/game.log", "root/top/game.zip"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(b"{}")
@@ -109,13 +109,13 @@ def test_what_is_not_a_patch_file_gets_the_command_that_makes_one(name, followin
     assert line.endswith(following.format(tmp_path))
 
 
-def test_for_a_file_of_another_kind_no_command_is_suggested(tmp_path, capsys):
+def test_no_command_is_suggested_for_a_file_of_another_kind(tmp_path, capsys):
     (tmp_path / "notes.md").write_text("# Notes")
     assert inspect.main([str(tmp_path / "notes.md")]) == 2
     assert capsys.readouterr().err.endswith("not an HDF5 patch file. Give the path of an .h5 file.\n")
 
 
-def test_for_a_folder_of_patch_files_no_command_is_suggested(tmp_path, capsys):
+def test_no_command_is_suggested_for_a_folder_of_patch_files(tmp_path, capsys):
     write_patches(tmp_path / "train.h5", textured(30), np.arange(30) % 2)
     assert inspect.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err.endswith("is a folder. Give the path of an HDF5 patch file.\n")
@@ -130,7 +130,7 @@ def test_files_of_the_same_name_get_separate_pictures(tmp_path):
     assert {path.name for path in tmp_path.glob("*.png")} == {"one_a_sheet.png", "two_a_sheet.png"}
 
 
-def test_a_table_has_the_largest_groups_and_counts_the_others(tmp_path):
+def test_a_table_shows_the_largest_groups_and_counts_the_others(tmp_path):
     recordings = [f"log {index:02d}" for index in range(20) for _ in range(20 - index)]
     write_patches(tmp_path / "a.h5", textured(210), np.arange(210) % 2, recording=recordings)
     lines = describe.describe(gather(tmp_path / "a.h5", "classification")).splitlines()

@@ -26,7 +26,7 @@ BOX_40 = {"p_min_x": "100", "p_min_y": "50", "p_max_x": "140", "p_max_y": "90"}
         (0.51, 1, AMBIGUOUS),
     ],
 )
-def test_kinds(ball, robot, kind):
+def test_the_overlaps_determine_the_kind(ball, robot, kind):
     facts = facts_from_text({"ball_intersect": str(ball), "robot_intersect": str(robot)}, 20, 20, 0)
     assert labels.kinds(np.array([facts.ball]), np.array([facts.robot])).tolist() == [kind]
 
@@ -37,7 +37,7 @@ def test_a_missing_key_means_zero_if_there_are_other_keys(key):
 
 
 @pytest.mark.parametrize("text", [{}, {"Software": "gimp"}, {"CameraID": "1"}, {"ball": "1"}])
-def test_a_patch_without_any_label_key_has_no_label_and_is_never_no_ball(text):
+def test_a_patch_without_any_label_key_has_no_label_and_never_counts_as_no_ball(text):
     with pytest.raises(Refused, match="no label in its PNG text"):
         facts_from_text(text, 20, 20, 0)
 

@@ -165,7 +165,7 @@ def test_other_modes_become_rgb(tmp_path, png, zip_of, mode):
     assert np.array_equal(patch.rgbx & 0xFFFFFF, wanted.astype(int) * 0x010101)
 
 
-def test_sixteen_bits_are_refused(tmp_path, zip_of):
+def test_pictures_with_16_bits_per_channel_are_refused(tmp_path, zip_of):
     Image.fromarray(np.full((20, 20), 40_000, np.uint16)).save(tmp_path / "deep.png")
     zip_of(tmp_path / "top" / "log.zip", {"1.png": (tmp_path / "deep.png").read_bytes()})
     assert reasons(tmp_path) == ["not 8 bits per channel"]

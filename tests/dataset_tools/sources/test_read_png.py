@@ -47,7 +47,7 @@ def assert_like_pillow(content):
     st.booleans(),
     st.dictionaries(st.text("abc_", min_size=1, max_size=9), st.text("0123.é \n", max_size=20), max_size=4),
 )
-def test_the_pixels_and_texts_equal_those_of_pillow(width, height, mode, level, compressed, text):
+def test_the_pixels_and_texts_match_those_of_pillow(width, height, mode, level, compressed, text):
     assert_like_pillow(png(noise(width, height), mode, level, compressed, **text))
 
 

@@ -4,7 +4,7 @@ from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.skip_counts import EXAMPLES, Skips
 
 
-def test_every_skip_counts_and_the_first_few_are_named():
+def test_every_skip_is_counted_and_the_first_few_are_named():
     skips = Skips()
     for number in range(100):
         skips.add(Skipped(f"{number}.png", "damaged" if number % 4 else "encrypted"), "devils")

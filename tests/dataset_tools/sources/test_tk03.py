@@ -79,7 +79,7 @@ def test_another_number_of_objects_gives_one_line(tmp_path, count):
         list(read(Chunk(TK03, path), hashlib.sha256()))
 
 
-def test_these_patches_are_in_one_family_of_each_task():
+def test_these_patches_fit_only_grey_combined_16x16_families():
     for task in ("classification", "detection"):
         fitting = [family for family in all_families(task) if source.fits(family)]
         assert {(family.channels, family.camera, family.size) for family in fitting} == {(1, "combined", 16)}
