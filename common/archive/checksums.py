@@ -29,7 +29,7 @@ def sha256_of(path: Path | str) -> str:
 
 
 def compare(part: Path, source: str, name: str, patience: Patience) -> None:
-    """Compares a complete download with its sha256 in the archive's checksum list, if the list names the file.
+    """Compares a complete download with its sha256 in the archive's checksum list, if the list contains the file.
 
     Raises:
         ArchiveError: the checksums differ.
@@ -39,7 +39,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
         return
     expected = of_file(parse(page.text), unquote(urlsplit(source).path))
     if expected is None:
-        print(f"note: {SUMS} of the archive does not name {name}, so its checksum was not checked", file=sys.stderr)
+        print(f"note: the archive's {SUMS} does not list {name}, so this file was not verified", file=sys.stderr)
     elif (received := sha256_of(part)) != expected:
         raise ArchiveError(
             f"{source} does not match the archive's {SUMS} and was deleted. Received: sha256 {received}, "

@@ -39,7 +39,7 @@ def shown(url: str) -> str:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     except ValueError:
-        return "an address that cannot be read"
+        return "an address that cannot be parsed"
 
 
 def request_trouble(error: Exception, url: str) -> Exception:

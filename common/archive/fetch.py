@@ -116,7 +116,7 @@ def _alone(target: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0.5)
     except NotImplementedError:
-        print("note: this file system has no locks; start one download at a time", file=sys.stderr, flush=True)
+        print("note: this file system does not support locks; run one download at a time", file=sys.stderr, flush=True)
     except Timeout:
         print(f"waiting for another process to download {target.name}", file=sys.stderr, flush=True)
         lock.acquire()

@@ -14,7 +14,7 @@ from common.cli.time_limit import within
 
 TEXT_LIMIT_BYTES = 1 << 22  # an index page or a list of checksums is far smaller than this
 CHUNK_BYTES = 1 << 17
-SLOWEST_BYTES_PER_S = 1000  # a transfer that is slower than this for `Patience.slow_s` seconds makes no progress
+SLOWEST_BYTES_PER_S = 1000  # a transfer that is slower than this for `Patience.slow_s` seconds is aborted
 WORTH_ANOTHER_TRY = (408, 425, 429)  # HTTP status codes; codes of 500 and above are also worth another try
 
 

@@ -1,4 +1,4 @@
-"""Writes the results of mining: the patches to label as a sheet, a table and Label Studio tasks."""
+"""Writes the results of mining: the patches to label, as a sheet, a table and Label Studio tasks."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -62,7 +62,7 @@ def first_version(database: Path, with_run: bool) -> None:
 
 
 def kill_on_the_way(database: Path) -> None:
-    """Starts a process that opens the store, and kills it when MLflow's first migration is done."""
+    """Starts a process that opens the store, and kills it right after MLflow's first migration."""
     with subprocess.Popen([sys.executable, "-c", OPEN, f"sqlite:///{database}"], cwd=ROOT) as process:
         try:
             wait_until(lambda: process.poll() or any(map(is_begun, database.parent.glob("*mlflow.db*"))), 300)

@@ -1,4 +1,4 @@
-"""A loopback HTTP server that supports Range and If-Range. Each `Fault` makes the server misbehave in one request."""
+"""A loopback HTTP server that supports Range and If-Range. Each `Fault` makes the server misbehave in one response."""
 
 import hashlib
 import re

@@ -151,7 +151,7 @@ def test_a_checksum_in_any_format_is_compared(bring, server, tmp_path, content):
 def test_a_list_without_the_file_is_reported(bring, server, capsys, content):
     server.files[LIST] = content
     assert bring().read_bytes() == CONTENT
-    assert f"SHA256SUMS of the archive does not name {FILE}, so its checksum was not checked" in capsys.readouterr().err
+    assert f"the archive's SHA256SUMS does not list {FILE}, so this file was not verified" in capsys.readouterr().err
 
 
 def test_without_a_list_there_is_no_message(bring, capsys):

@@ -69,7 +69,7 @@ def test_a_self_signed_certificate(server, tmp_path):
 
 
 def self_signed(path):
-    """Makes a private key and its certificate for 127.0.0.1, in one PEM file."""
+    """Creates a private key and its certificate for 127.0.0.1, in one PEM file."""
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

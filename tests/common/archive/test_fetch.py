@@ -173,7 +173,7 @@ def test_a_folder_that_cannot_be_written_to(bring, tmp_path):
         tmp_path.chmod(0o700)
 
 
-@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a file system where not even root can make folders")
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a file system where even root cannot write")
 def test_a_file_system_that_cannot_be_written_to(server):
     with pytest.raises(ArchiveError, match=r"cannot be stored: .* choose another data folder"):
         fetch(NAME, "/sys/kernel", server.url, patience=QUICK)
@@ -315,4 +315,4 @@ def test_a_file_system_without_locks(bring, monkeypatch, capsys):
 
     monkeypatch.setattr(filelock.FileLock, "acquire", no_locks)
     assert bring().read_bytes() == CONTENT
-    assert "this file system has no locks" in capsys.readouterr().err
+    assert "this file system does not support locks" in capsys.readouterr().err

@@ -76,7 +76,7 @@ def test_a_compressed_answer_is_refused(bring, server):
 
 
 class Drip:
-    """Makes a server send single bytes with long pauses until the test ends."""
+    """Makes a server send one byte at a time, with long pauses, until the test ends."""
 
     def __init__(self, monkeypatch, server, lists=False, headers=False):
         self.over = threading.Event()
