@@ -1,4 +1,4 @@
-"""Writes files completely or not at all, makes new folders, and safely reads untrusted folders."""
+"""Writes files completely or not at all, creates new folders, and safely reads untrusted folders."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from common.errors import UserError
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; it is flushed and moved to `path` if the block ends without an error.
+    """Yields a temporary path next to `path`; the file is flushed and moved to `path` unless the block raises an error.
 
     Raises:
         UserError: the disk is full, or the folder is read-only or missing; no temporary file is left behind.
@@ -56,10 +56,10 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def new_folder(wanted: Path | str) -> Path:
-    """Makes the folder `wanted`; if it exists, `wanted-2`, `wanted-3`, ... Two callers never get the same folder.
+    """Creates the folder `wanted`; if it exists, `wanted-2`, `wanted-3`, ... Two callers never get the same folder.
 
     Raises:
-        UserError: the folder cannot be made.
+        UserError: the folder cannot be created.
     """
     wanted = Path(wanted)
     try:
@@ -73,7 +73,7 @@ def new_folder(wanted: Path | str) -> Path:
             return folder
     except OSError as error:
         raise UserError(
-            f"the output folder cannot be made: {error.strerror}. Received: {wanted}. Choose another with --output-dir."
+            f"the folder cannot be created: {error.strerror}. Received: {wanted}. Choose another with --output-dir."
         ) from None
 
 

@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """An error that the user can fix; its message, one line, says what is wrong, what was received and what to do."""
+    """An error that the user can fix; its one-line message says what is wrong, what was received and what to do."""

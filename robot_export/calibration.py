@@ -3,7 +3,7 @@
 import numpy as np
 
 CALIBRATION_PATCHES = 512
-CALIBRATION_SEED = 20260131  # a fixed seed, so that the same training patches always give the same int8 files
+CALIBRATION_SEED = 20260131  # a fixed seed, so that the same training patches always produce the same int8 files
 
 
 def select_calibration(X: np.ndarray) -> np.ndarray:

@@ -126,7 +126,7 @@ def _what(manifest: Manifest) -> str:
     ]
     if manifest.threshold:
         shipped = f"{manifest.trained_threshold:.6g}"
-        meaning = "a score at or above it is a ball. A format may have its own threshold; see below."
+        meaning = "a score at or above it means that there is a ball. A format may have its own threshold; see below."
         lines.append(f"- Threshold {shipped}: {meaning}")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):
@@ -147,7 +147,7 @@ def _data(manifest: Manifest) -> str:
 
 
 def _formats(manifest: Manifest) -> str:
-    """Makes two tables: the cost and the quality of each format. Empty columns of the second table are left out."""
+    """Builds two tables: the cost and the quality of each format. Empty columns of the second table are left out."""
     files, thresholds = manifest.formats, manifest.threshold or {}
     cost = [("format", "file", "bytes", "peak memory, bytes", "us per patch, median", "95th percentile")]
     for name, file in files.items():
@@ -172,7 +172,7 @@ def _formats(manifest: Manifest) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], names: int) -> str:
-    """Makes a Markdown table from a header and rows; the first `names` columns are text, the others are numbers."""
+    """Builds a Markdown table from a header and rows; the first `names` columns are text, the others are numbers."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, f"|{' --- |' * names}{' ---: |' * (len(rows[0]) - names)}")
     return "\n".join(lines)

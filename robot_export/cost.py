@@ -14,7 +14,7 @@ BLOCK_SECONDS = 0.0002  # the blocks are short, so most of them end before anoth
 def count_cost(model) -> dict[str, int]:
     """Computes the costs in model.json that are the same on every CPU. model: a built keras.Model without branches.
 
-    The multiply-accumulates include those with the zeros of the padding. The peak memory is the largest sum of the
+    Multiply-accumulates with the zeros of the padding are counted, too. The peak memory is the largest sum of the
     sizes of a layer's input and output; layers that work in place are not counted.
     """
     macs, peak = 0, 0
@@ -29,7 +29,7 @@ def count_cost(model) -> dict[str, int]:
 
 
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
-    """Measures microseconds per call from Python: median and 95th percentile over `rounds` blocks of about 200 us.
+    """Measures the time of a call from Python in us: median and 95th percentile over `rounds` blocks of about 200 us.
 
     calls: functions by name; each function runs a file on one patch. The blocks of the functions alternate, so that
     other work on the machine slows down all functions equally.

@@ -51,7 +51,7 @@ class Job:
     folder: the folder that contains model.keras. The exported files are moved to this folder after all files have been
     checked. results: {split: {"metrics", "groups"}}. robots: names from --robot. accept_sampling: see `robots.check`.
     detector: the detector for files that contain both models. name: the C++ namespace; if it is empty, the namespace is
-    made from the project, the patch size and the run.
+    derived from the project, the patch size and the run.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""Makes the content of model.json for a trained model that is not yet exported."""
+"""Builds the content of model.json for a trained model that has not been exported yet."""
 
 import numpy as np
 

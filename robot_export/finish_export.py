@@ -53,7 +53,7 @@ def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]
 
 
 def write_files(job: Job, **how) -> Manifest:
-    """Makes the files, model.json and the card, and adds them to the tracked run if the run has already ended.
+    """Creates the files, model.json and the card, and adds them to the tracked run if the run has already ended.
 
     how: the arguments `export` and `prepare` of `deliver`.
     """

@@ -17,7 +17,7 @@ from robot_export.model_json import Input
 
 @dataclass(frozen=True)
 class Written:
-    """What is known about a file after it was written.
+    """What is known about a file after it has been written.
 
     threshold: the threshold of the format; None for a detector. fields: more fields for its `model_json.ExportedFile`.
     outputs: float32 [n, k], the exact outputs that are expected for the validation patches; None if small differences
@@ -34,7 +34,7 @@ class Format:
     """An export format.
 
     file: its file name in the run folder. runtime: a key of `runtimes.OPENERS`.
-    write: (path, networks, layout, job) makes the file; None for the file that training saves.
+    write: (path, networks, layout, job) writes the file; None for the file that training saves.
     exact: whether it computes in float32 and so must agree with Keras. bytes: the size of an activation in bytes.
     takes: the dtype of its input. always_raw: whether it takes raw values even if other formats take normalised values.
     """

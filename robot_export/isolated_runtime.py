@@ -101,7 +101,7 @@ def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None
 def _end(process, folder: str) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.kill()  # the child may not have made its process group yet
+    process.kill()  # the child may not have created its process group yet
     process.join()
     shutil.rmtree(folder, ignore_errors=True)
 

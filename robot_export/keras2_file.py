@@ -26,7 +26,7 @@ _EPSILON = 2.0**-10  # float32 stores this value and the variance 1 - 2^-10 exac
 def write(path: Path, joint: Joint) -> None:
     """Writes the file, with the input [height, width, channels] float32 and one output [outputs]."""
     chain = _Chain(joint.branches[0].input_shape)
-    # Both networks share one shift: if two layers read the input, CompiledNN gives wrong outputs for bytes.
+    # Both networks share one shift: if two layers read the input, CompiledNN computes wrong outputs for bytes.
     start = _shift(chain, joint.branches[0])
     ends = [_branch(chain, network, start, f"_{i}" if i else "") for i, network in enumerate(joint.branches)]
     end = ends[0] if len(ends) == 1 else chain.add("Concatenate", "answers", {"axis": -1}, ends)
@@ -116,7 +116,7 @@ def _leaky(chain: _Chain, layer, x: str, suffix: str) -> str:
 
 
 def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
-    """Reads a file that `write` made, without running any code from it.
+    """Reads a file that `write` created, without running any code from it.
 
     Returns a TensorFlow function that computes the outputs of a batch, and the shape of one input.
 

@@ -1,4 +1,4 @@
-"""Describes the input and output of a file, and makes a network with this layout."""
+"""Describes the input and output of a file, and builds a network with this layout."""
 
 from dataclasses import dataclass, replace
 

@@ -50,7 +50,7 @@ class Checked:
 
 
 def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None = None) -> Manifest:
-    """Makes the files, model.json and, unless `export` is "none", the card; export: a value of `--export`.
+    """Creates the files, model.json and, unless `export` is "none", the card; export: a value of `--export`.
 
     All files are written to a temporary folder and moved to the job's folder at the end. So if the disk is full, the
     job's folder does not change, and model.json and the card always describe the files beside them. `prepare` is called
@@ -84,7 +84,7 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
 
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """Makes a folder for new files in `parent`, and removes it at the end.
+    """Creates a folder for new files in `parent`, and removes it at the end.
 
     First waits until no other export writes to `parent`, and removes the temporary folders of earlier exports.
     Errors name the files in `parent`, because the temporary folder no longer exists when the user reads them.
@@ -185,7 +185,7 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
 
 
 def _entry(item: Item, folder: Path, job: Job, **found) -> ExportedFile:
-    """Makes the entry for a file in model.json; `found` are the fields that were measured."""
+    """Builds a file's entry in model.json; found: the fields that were measured."""
     content, runtime, manifest = (folder / item.file).read_bytes(), item.format.runtime, job.source.manifest
     known = {
         "file": item.file,
@@ -208,7 +208,7 @@ def _check_names(folder: Path, items: dict[str, Item]) -> None:
     """Raises an error if a folder has the name of a file that the export writes or removes."""
     for file in sorted(_known_files() | {item.file for item in items.values()} | {"model.json", *CARD}):
         if (folder / file).is_dir() and not (folder / file).is_symlink():
-            raise UserError(f"A file with this name must be written, but it is a folder. Received: {folder / file}.")
+            raise UserError(f"A folder has the name of a file that must be written. Received: {folder / file}.")
 
 
 def _move_in(new: Path, folder: Path) -> None:
@@ -225,7 +225,7 @@ def _move_in(new: Path, folder: Path) -> None:
     for file in stale:
         (folder / file).unlink()
     if stale:
-        print(f"note: removed, because this export does not make them: {', '.join(stale)}", file=sys.stderr)
+        print(f"note: removed, because this export does not write them: {', '.join(stale)}", file=sys.stderr)
 
 
 def _known_files() -> set[str]:

@@ -200,7 +200,7 @@ def write(folder: Path, manifest: Manifest) -> None:
 def check(values: dict, where: str = "model.json", exported: bool = True) -> None:
     """Checks an object against the schema; `where` is its name in the error message.
 
-    exported: False for a run that is not yet exported and so has no formats or test vectors. Raises a UserError that
+    exported: False for a run that has not been exported and so has no formats or test vectors. Raises a UserError that
     says which value does not follow the schema.
     """
     rules = json.loads(SCHEMA.read_text(encoding="utf-8"))

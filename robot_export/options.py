@@ -40,7 +40,7 @@ def export_parser(description: str) -> Parser:
     text = "input of the TFLite and ONNX files (default: that of the run; without a run, raw)"
     parser.add_argument("--input", choices=INPUTS, help=text)
     add_robot_options(parser)
-    text = "namespace of model.h (default: made from project, size and run)"
+    text = "namespace of model.h (default: derived from the project, size and run)"
     parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
     text = "a new folder for the files (default: the run's folder; without a run, a new folder export-NAME in runs, or "
     text += "in BALL_OUTPUT_DIR if it is set)"

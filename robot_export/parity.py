@@ -11,9 +11,9 @@ from common.errors import UserError
 from robot_export.layout import Layout, term
 from robot_export.project import Numbers, Project
 
-# Largest allowed difference of a float32 format. Adding values in a different order changes the outputs by less.
+# The largest difference allowed for a float32 format. Adding values in another order changes the outputs by less.
 EXACT = 1e-4
-# Largest allowed difference of a quantised format from its test vectors; different processors round differently.
+# Largest difference allowed between a quantised format and its test vectors: processors round differently.
 QUANTISED = 0.02
 RECALL_LOST = 0.005  # a format is rejected if it loses more than this fraction of the balls at its threshold
 ERROR_GROWN = 0.05  # a format is rejected if its centre error exceeds Keras's by more than this fraction
@@ -35,11 +35,11 @@ def reasons(before: Numbers, after: Numbers) -> list[str]:
 
 
 def tolerance(runtime: str, layout: Layout, size: int) -> float:
-    """Returns the largest allowed difference of a file from its test vectors, in the units of the file's outputs.
+    """Returns the largest difference allowed between a file's outputs and its test vectors, in the outputs' units.
 
     size: the side of a patch in pixels.
     """
-    # TFLite's int8 rounds differently on other processors; the int16 header gives the same bits everywhere.
+    # TFLite's int8 rounds differently on other processors; the int16 header outputs the same bits everywhere.
     limit = QUANTISED if runtime == "LiteRT" and layout.dtype == "uint8" else EXACT
     if layout.outputs:
         limit *= max(abs(term(output, size)[1]) for output in layout.outputs)
@@ -88,8 +88,8 @@ class Reference:
         if exact and difference.max() > EXACT:
             worst = int(difference.max(axis=1).argmax())
             raise UserError(
-                f"the {name} format differs from the trained model: for validation patch {worst} it gives "
-                f"{outputs[worst]}, Keras {self.outputs[worst]} (allowed: {EXACT:g}). Not exported."
+                f"the {name} format differs from the trained model: for validation patch {worst} it outputs "
+                f"{outputs[worst]}, but Keras outputs {self.outputs[worst]} (allowed: {EXACT:g}). Not exported."
             )
         own = self.threshold if exact else self.own_threshold(outputs)
         numbers = self.project.measure(self.y, outputs, own)

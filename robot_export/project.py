@@ -16,7 +16,7 @@ class Project:
     measure: (y, outputs [n, k], threshold or None) -> metrics for the parity table.
     table: metrics per split -> text. group_table: (rows, maximum number per kind) -> text, worst first.
     pictures: (kind, what the picture shows); its file in the run folder is SPLIT_KIND.png.
-    tracked: the metrics of each split that are tracked on the server; evaluation.json and the table have all metrics.
+    tracked: the metrics of each split that are tracked on the server; evaluation.json and the table list all metrics.
     choose: (y, outputs, Keras's metrics, Keras's threshold) -> the threshold of a format, which is Keras's threshold or
         a better one; None if the project has no threshold.
     """

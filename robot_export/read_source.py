@@ -125,8 +125,8 @@ def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable)
     if arguments.calibration or arguments.validation or missing:
         why = f"there is no {missing} beside the model" if missing else "only one of the two files was given"
         raise UserError(
-            f"the patches are not known: {why}. Pass --calibration and --validation, or the folder of a complete run "
-            f"and neither of them. Received: {arguments.model}."
+            f"the patches are not known: {why}. Pass both --calibration and --validation, or only the folder of a "
+            f"complete run. Received: {arguments.model}."
         )
     splits = recorded(file.parent)
     parts = {"train": splits.train, "validation": splits.validation}

@@ -27,7 +27,7 @@ _STEPS = {
     "b-human": (
         "Copy `{file}` to `Config/NeuralNets/BallAndPenaltyMarkPerceptor/` and name it in `multiheadName`.",
         "Set `useFloat` to false and `useGrayScaledImage` to true. The score of a penalty mark is always 0.",
-        "Their patches have a side of 3.5 times the ball's radius (`ballAreaFactor`): train on such patches.",
+        "The side of their patches is 3.5 times the ball's radius (`ballAreaFactor`): train on such patches.",
         _COMPILED_NN,
     ),
     "hulks": (

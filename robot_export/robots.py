@@ -49,7 +49,7 @@ _NAOTH_TFLITE = {
 _B_HUMAN = {"joint": ("1 - ball", "0", "ball", "x px", "y px", "radius px")}
 _LOGIT, _LOGIT_OF_THREE = {"classifier": ("logit",)}, {"classifier": ("logit", "0", "0")}
 _ROWS = (
-    Robot("naoth", "NaoTH, an AbstractCNNFinder compiled in, as Fy1500_Conf", "cpp", (16, 32), "naoth", _EITHER),
+    Robot("naoth", "NaoTH, an AbstractCNNFinder compiled into it, like Fy1500_Conf", "cpp", (16, 32), "naoth", _EITHER),
     Robot(
         "naoth-tflite",
         "NaoTH, TFLiteModelNaoTH and TFLiteModelNaoTH32",
@@ -113,7 +113,7 @@ def _check_kind(robot: Robot, kind: str) -> None:
     who = f"--robot {robot.name}: {robot.loader}"
     if kind not in robot.outputs and "joint" in robot.outputs:
         raise UserError(
-            f"{who} reads only files with both classifier and detector. Received: only a {kind}. Export "
+            f"{who} reads only files with both a classifier and a detector. Received: only a {kind}. Export "
             "the classifier with --detector RUN, the run of a detector."
         )
     if kind not in robot.outputs:

@@ -56,7 +56,7 @@ class Opened:
 
 
 def missing(runtime: str) -> str | None:
-    """Says why a runtime cannot run here; returns None if it can. The Python runtimes are always installed."""
+    """Returns why a runtime cannot run here, or None if it can. The Python runtimes are always installed."""
     return "no C++ compiler is installed" if runtime == "C++" and not find_compiler() else None
 
 

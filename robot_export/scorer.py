@@ -36,7 +36,7 @@ class Scorer:
     outputs: the number of its outputs: 1 (ball), 3 (radius, x and y) or 4 (all of them).
     rule: the sampling rule of its patches. border: by how many pixels its patches extend beyond the candidate.
     trained_on: the digest of its training patches, None if unknown.
-    threshold: a score at or above it is a ball; None for a detector.
+    threshold: a score at or above it means that there is a ball; None for a detector.
     """
 
     name: str
@@ -97,7 +97,7 @@ def open_scorer(
     elif threshold is not None and (override or own is None):
         own, origin = threshold, "from the command line"
     elif own is None and exported:
-        raise UserError(f"{path}: it has no threshold in a model.json. Pass one with --threshold.")
+        raise UserError(f"{path}: no model.json contains its threshold. Pass one with --threshold.")
     elif own is None:
         own, origin = FALLBACK_THRESHOLD, "the default, because the model has none"
     rule, border, trained_on = _patches_of(told) if told else (given.sampling, 0, None)
@@ -158,7 +158,7 @@ def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
         return range(opened.outputs)
     named = " ".join(layout.outputs)
     if len(layout.outputs) != opened.outputs:
-        raise UserError(f"{path}: it has {opened.outputs} outputs, so --outputs must name as many. Received: {named}.")
+        raise UserError(f"{path} has {opened.outputs} outputs, so --outputs must name that many. Received: {named}.")
     own = {term(output, 1)[0] for output in layout.outputs} - {None}
     if own not in map(set, OWN.values()):
         raise UserError(f"{path}: outputs must be ball, or radius, x and y, or all four. Received: {named}.")

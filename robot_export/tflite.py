@@ -17,7 +17,7 @@ def convert(joint: Joint, calibration: np.ndarray | None = None) -> bytes:
     calibration: uint8 [n, height, width, channels], training patches for the int8 ranges; None for float32.
 
     Raises:
-        UserError: the converter refuses a layer; the message names it.
+        UserError: the converter rejects a layer; the message names it.
     """
     shape = [1, *joint.branches[0].input_shape]
     function = tf.function(_forward(joint), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])

@@ -52,7 +52,7 @@ def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
     accepted = not file.reasons
     if file.parity is None:  # not run during the export: only model.keras is accepted anyway
         accepted = True if name == "keras" else None
-    elif not keras.get("flips"):  # if two runs of Keras decide differently, rounding errors change its metrics
+    elif not keras.get("flips"):  # if two runs of Keras decide differently, its metrics depend on rounding
         accepted = not parity.reasons(keras, file.parity)
     known = {"bytes": copy.stat().st_size, "accepted": accepted}
     if file.file not in FORMER:  # earlier versions wrote these TFLite files
@@ -91,10 +91,10 @@ def _copy(folder: Path, file: ExportedFile, own: str) -> Path:
 
 
 def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str:
-    """Says why a header may be foreign, or "" if this version generates the same header from the folder's files."""
+    """Returns why a header may be foreign, or "" if this version generates the same header from the folder's files."""
     file, vectors = manifest.formats[name], manifest.vectors
     if not file.namespace:
-        return "model.json does not say which namespace it has"
+        return "model.json does not contain the header's namespace"
     try:
         network = fold(safe_keras_file.load(_copy(folder, manifest.formats["keras"], copy.parent)))
         float_header.check(network)
@@ -140,7 +140,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     if found.shape != wanted.shape:
         raise UserError(f"{file.file} outputs {found.shape[1]} values per patch, not {wanted.shape[1]}")
     difference = np.abs(found - wanted).max(axis=1)
-    if not difference.max() <= file.tolerance:  # `not <=` also refuses NaN
+    if not difference.max() <= file.tolerance:  # `not <=` also rejects NaN
         worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
         raise UserError(
             f"{file.file} outputs {found[worst].tolist()} for test vector {worst}, but "

@@ -1,1 +1,1 @@
-"""Ball radius and centre patch datasets."""
+"""Datasets of patches with the ball's radius and centre."""

@@ -1,4 +1,4 @@
-"""Builds the ball radius and centre patch datasets; see `--help`."""
+"""Builds the datasets of patches with the ball's radius and centre; see `--help`."""
 
 import sys
 from pathlib import Path

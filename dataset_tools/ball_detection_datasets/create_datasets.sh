@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds every possible ball radius and centre dataset family: 2 colours x (legacy: 3 cameras, segmentation: bottom
-# camera) x 3 borders x 2 sizes.
+# Builds every family of datasets with the ball's radius and centre: 2 colours x (legacy: 3 cameras, segmentation:
+# bottom camera) x 3 borders x 2 sizes.
 #
 # Usage:  ./create_datasets.sh ROOTS OUTPUT_DIR [more options of create_datasets.py]
 #   ROOTS       folder with legacy_border0/, legacy_border10/, ..., segmentation_border20/, each with top/ and bottom/;

@@ -19,7 +19,7 @@ def test_a_file_appears_complete_and_replaces_the_old_one(tmp_path):
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "numbers.json"
     target.write_text("old")
-    with pytest.raises(TypeError), replacing(target) as partial:  # noqa: PT012  half a file must be there first
+    with pytest.raises(TypeError), replacing(target) as partial:  # noqa: PT012  half a file must be written first
         partial.write_text("half")
         partial.write_bytes("no bytes")
     assert target.read_text() == "old"

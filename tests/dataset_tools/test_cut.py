@@ -13,7 +13,7 @@ from tests.dataset_tools.cutting.cut_and_read import content, run
 @pytest.mark.parametrize("kind", scenes.WRITERS)
 def test_every_format_gives_the_same_patches_as_coco(kind, tmp_path, pictures):
     boxes = scenes.coco(tmp_path)
-    # In COCO, a picture without boxes is not certified; the other formats can say that it shows no ball.
+    # A COCO file cannot say that a picture without boxes shows no ball; the other formats can.
     assert run(boxes, "--pictures", pictures, "--empty-is-negative", "--output", tmp_path / "coco") == 0
     source = scenes.WRITERS[kind](pictures)
     assert run(source, "--pictures", pictures, "--output", tmp_path / "other", "--empty-is-negative") == 0

@@ -1,6 +1,6 @@
 """Makes export jobs for random models, as `export.py` does; the labels agree with most of the models' outputs.
 
-Also makes the folders of such runs, and the changes that an attacker could make to them.
+Also creates the folders of such runs, and changes them as an attacker could.
 """
 
 import hashlib

@@ -31,7 +31,7 @@ def run_of(folder, export: str, stopped: bool = False):
     source = dataclasses.replace(job.source, manifest=dataclasses.replace(given, options={"export": export}))
     numbers = {"recall": 0.5, "auroc": 0.875, "unknown": 3.0}
     results = {split: {"metrics": numbers, "groups": []} for split in ("validation", "test")}
-    server = tracking.Server("http://127.0.0.1:9", "", "http://127.0.0.1:9")  # nobody listens there
+    server = tracking.Server("http://127.0.0.1:9", "", "http://127.0.0.1:9")  # no server listens there
     tracked = tracking.start(folder, server, tracking.RunInfo("e", "n", parent="grid"))  # a grid mirrors its runs
     run = RunFolder(folder, tracked, stop(stopped), {"commit": "none"})
     return run, dataclasses.replace(job, source=source, results=results)

@@ -1,4 +1,4 @@
-"""Checks that a file that breaks its runtime gives a one-line error, and that its time and memory are limited."""
+"""Checks that a file that breaks its runtime causes a one-line error, and that its time and memory are limited."""
 
 import numpy as np
 import pytest

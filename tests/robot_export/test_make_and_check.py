@@ -124,7 +124,7 @@ def test_a_folder_with_the_name_of_a_file_stops_an_export_before_it_writes(tmp_p
     job = make_job(tmp_path, "classifier")
     (tmp_path / name).mkdir()
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(UserError, match=r"it is a folder\. Received: "):
+    with pytest.raises(UserError, match=r"the name of a file that must be written\. Received: "):
         deliver(job)
     assert sorted(tmp_path.iterdir()) == before
 

@@ -1,4 +1,4 @@
-"""Tests writing and reading model.json; anything that does not follow the schema gives a one-line error."""
+"""Tests writing and reading model.json; anything that does not follow the schema causes a one-line error."""
 
 import dataclasses
 import json

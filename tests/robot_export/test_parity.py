@@ -33,7 +33,7 @@ def test_a_format_with_shifted_scores_gets_its_own_threshold():
 
 def test_a_few_lost_balls_are_found_again_with_another_threshold():
     outputs = SCORES.copy()
-    outputs[1000:1005] = 0.45  # these balls are half a percentage point of recall, so they may be lost
+    outputs[1000:1005] = 0.45  # these balls make up half a percentage point of recall, so they may be lost
     verdict = judged(outputs)
     assert 0.4 < verdict.threshold < 0.45
     assert verdict.numbers["recall"] == 1.0
@@ -62,7 +62,7 @@ def test_a_format_that_loses_balls_is_rejected_and_the_reason_says_how_many():
 
 
 def test_an_exact_format_must_not_differ():
-    with pytest.raises(UserError, match=r"differs from the trained model: for validation patch 1999 it gives"):
+    with pytest.raises(UserError, match=r"differs from the trained model: for validation patch 1999 it outputs"):
         judged(SCORES + np.float32([[0.0]] * 1999 + [[-2e-4]]), exact=True)
     with pytest.raises(UserError, match=r"are NaN or infinite. Received: 1 of 2000"):
         judged(np.where(np.arange(2000)[:, None] == 7, np.nan, SCORES), exact=True)

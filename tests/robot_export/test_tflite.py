@@ -1,4 +1,4 @@
-"""Checks that TFLite files give the outputs of Keras and need only old operators, and that int8 files use only int8."""
+"""Checks that TFLite files output the same as Keras and need only old operators; int8 files use only int8."""
 
 import numpy as np
 import pytest

@@ -52,7 +52,7 @@ def test_a_changed_file_is_detected_by_its_hash_and_the_others_are_checked(folde
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
 def test_only_regular_files_are_read(folder, tmp_path, kind):
-    """A link could point to a private file of the user, and a pipe would block the command forever."""
+    """A link could point to one of the user's private files, and a pipe would block the command forever."""
     (tmp_path / "elsewhere").write_bytes((folder / "model.onnx").read_bytes())
     (folder / "model.onnx").unlink()
     if kind == "link":

@@ -13,7 +13,7 @@ from .jobs import edit, replace_file, with_code
 
 
 def run_here(folder, name: str, **settings) -> str:
-    """Checks a file of the folder, without a child process."""
+    """Checks a file in the folder, without a child process."""
     return verify_one_file.check_file(folder, model_json.read(folder), name, **settings)
 
 
@@ -181,7 +181,7 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, name):
 def test_a_header_without_a_namespace_in_model_json_is_not_run(folder):
     edit(folder, lambda values: values["forms"]["cpp"].pop("namespace"))
     assert run_here(folder, "cpp") == (
-        "not run, because it may contain foreign code: model.json does not say which namespace it has "
+        "not run, because it may contain foreign code: model.json does not contain the header's namespace "
         "(--run-foreign-code compiles and runs it)"
     )
 
