@@ -97,7 +97,7 @@ def open_scorer(
     elif threshold is not None and (override or own is None):
         own, origin = threshold, "from the command line"
     elif own is None and exported:
-        raise UserError(f"{path}: no model.json contains its threshold. Pass one with --threshold.")
+        raise UserError(f"{path}: its threshold is unknown. Pass one with --threshold.")
     elif own is None:
         own, origin = FALLBACK_THRESHOLD, "the default, because the model has none"
     rule, border, trained_on = _patches_of(told) if told else (given.sampling, 0, None)

@@ -92,7 +92,7 @@ def test_without_a_compiler_a_header_is_an_error(folder, monkeypatch):
 
 def test_a_file_without_a_threshold_is_refused(folder):
     edit(folder, lambda values: values["threshold"].pop("onnx"))
-    with pytest.raises(UserError, match=r"no model\.json contains its threshold"):
+    with pytest.raises(UserError, match=r"its threshold is unknown"):
         score(folder / "model.onnx")
 
 
