@@ -139,7 +139,7 @@ def stopped(check: Check) -> str:
     deadline = time.monotonic() + check.limit
     while not [path for path in terms.volume.glob("runs/*/metrics.csv") if path.read_text().count("\n") > 2]:
         expect(process.poll() is None, "a run", "it ended", process.stdout.read() if process.poll() else "")
-        expect(time.monotonic() < deadline, "a first epoch in time", "none")
+        expect(time.monotonic() < deadline, "the first epoch within the time limit", "none")
         time.sleep(0.2)
     out, seconds = stop_and_wait(check, process, 143)
     folder = only_run(terms.volume, out)
@@ -197,7 +197,7 @@ def only_run(volume: Path, output: str) -> Path:
 
 
 def stop_and_wait(check: Check, process, status: int) -> tuple[str, float]:
-    """Stops a container as `docker stop` does; returns its output and the seconds until it ended."""
+    """Stops a container as `docker stop` does; returns its output and the number of seconds until it ended."""
     start = time.monotonic()
     check.engine.stop(process)
     output, _ = process.communicate(timeout=check.limit)

@@ -10,7 +10,7 @@ ROWS, VERSIONS = 8, 7
 
 
 def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) -> None:
-    """Draws some training patches beside their augmented versions; writes augmentation.png in the run's folder.
+    """Draws some training patches beside their augmented versions; writes augmentation.png to the run's folder.
 
     run: a RunFolder. trainer: a common.training.trainer.Trainer; nothing is drawn if the trainer does not
     augment. overlay: (axes, target, left, top, side in inches) -> None; it draws the moved target over its patch.

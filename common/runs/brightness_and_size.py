@@ -1,8 +1,8 @@
-"""Divides patches into classes of brightness and of size in the camera picture, for the tables of an evaluation."""
+"""Divides patches into classes by brightness and by size in the camera picture, for the tables of an evaluation."""
 
 import numpy as np
 
-# The smallest network input is 16 pixels wide; a ball near the feet fills about 100 pixels.
+# The smallest network input is 16 pixels wide; a ball near the feet is about 100 pixels wide.
 SIDE_CLASSES = {
     "far, side below 16 px": 16,
     "side 16 to 32 px": 32,
@@ -23,12 +23,12 @@ def class_of(values, classes: dict[str, float]):
 
 
 def brightness_class(mean_y):
-    """Returns the brightness class of each patch, str [n], from its mean Y, [n]; dark patches are hardest."""
+    """Returns the brightness class of each patch, str [n], from its mean Y, [n]; dark patches are the hardest."""
     return class_of(mean_y, BRIGHTNESS_CLASSES)
 
 
 def size_class(side):
-    """Returns the size class of each patch, str [n]; `side` is its width in camera pixels, [n]. Far balls are hardest.
+    """Returns each patch's size class, str [n]. side: its width in camera pixels, [n]. Distant balls are the hardest.
 
     Returns None if no width is known. None or NaN means that a width is unknown.
     """

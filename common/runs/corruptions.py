@@ -1,4 +1,4 @@
-"""Measures and draws how poor camera pictures harm a model: light, blur, noise, shifts, each at five strengths."""
+"""Measures and draws the effect of poor pictures on a model: light, blur, noise, shifts, each at five strengths."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -74,7 +74,7 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
     """Measures each kind of corruption, and draws robustness.png.
 
     Adds `robustness` to the result of a report: for each kind of corruption, a row of metrics per strength. Also adds
-    a note that names the corruption whose medium strength harms the model most.
+    a note that names the corruption that harms the model most at medium strength.
 
     Args:
         X: uint8 [n, height, width, channels]; at most SHOWN patches are used. Colour casts need two channels.
@@ -101,7 +101,7 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
 
 
 def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], where: str) -> None:
-    """Draws heat maps: a row per kind of corruption, from weak to strong. Cells show the metric above the strength."""
+    """Draws heat maps: a row per kind of corruption, from weak to strong. Each cell shows metric and strength."""
     with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
         for k, (axes, panel) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
             key, title, colours, most, form = panel

@@ -37,7 +37,7 @@ def load_predictor(model_file: Path, input_shape: tuple[int, int, int], outputs:
 def write_rows(path: Path, columns: Mapping[str, Sequence | None]) -> None:
     """Writes columns of equal length as CSV, replacing an earlier file in one step; columns that are None are left out.
 
-    Floats get nine digits, enough to distinguish all float32 numbers.
+    Floats are written with nine digits, enough to distinguish all float32 numbers.
     """
     columns = {
         name: [f"{value:.9g}" for value in values] if np.asarray(values).dtype.kind == "f" else values

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from common.atomic_files import open_inside, write_text
 from common.errors import UserError
 
-LIMIT = 2_900_000  # maximum number of bytes of all pictures in base64; MLflow opens larger pages slowly
+LIMIT = 2_900_000  # maximum total number of bytes of the base64 pictures; MLflow opens larger pages slowly
 # This policy keeps the browser from loading anything, even if a name in the text is treated as HTML by mistake.
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -50,7 +50,7 @@ def write_page(path: Path, text: str) -> None:
         except (OSError, UserError, ValueError):
             return f"{words} (no such picture)"
         if len(data) > room:
-            return f"{words}: {html.escape(name)}, beside this page"
+            return f"{words}: {html.escape(name)}, in this page's folder"
         room -= len(data)
         return f'<img alt="{words}" title="{words}" src="data:image/png;base64,{data}">'
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from common.atomic_files import replacing
 
-# Colour-blind readers can distinguish these colours, also in greyscale.
+# These colours can be distinguished by colour-blind readers, and in greyscale.
 BALL, NO_BALL, ACCENT, INK = "#d9640b", "#2f6db3", "#b5179e", "#22303c"
 STYLE = {
     "figure.dpi": 150,
@@ -38,7 +38,7 @@ STYLE = {
     "text.color": INK,
     "text.parse_math": False,  # a recording's name may contain dollar signs
 }
-WIDTH = 7.0  # inches, or 1050 pixels: a picture of this width is readable on an upright phone
+WIDTH = 7.0  # inches, or 1050 pixels: a picture of this width is readable on a phone held upright
 COLUMNS = 5  # patches per row of a gallery
 
 
@@ -121,7 +121,7 @@ def gallery(
 
 
 def with_pictures(captions: Sequence[str], patches, chosen: np.ndarray) -> Sequence[str]:
-    """Adds the end of each picture's file name to the captions of chosen patches, if the patch file has such names."""
+    """Adds the end of each picture's file name to the captions of chosen patches, if the patch file has them."""
     if patches.source is None:
         return captions
     names = [Path(patches.source[i].decode("utf-8", "replace")).stem for i in chosen]
@@ -137,7 +137,7 @@ def training_curves(
     Args:
         epochs: one dict of metrics per epoch; a metric may be missing in some epochs.
         names: one metric per panel; a panel shows `NAME` and `val_NAME`, or only one of them if the other is missing.
-            Losses, rates and errors get a logarithmic axis.
+            Losses, rates and errors are drawn on a logarithmic axis.
         best: index (from 0) of the epoch whose weights were kept; it is marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
@@ -177,7 +177,7 @@ def percent(rate: float) -> str:
 
 
 def shortened(name: str, length: int = 13) -> str:
-    """Shortens a name to `length` characters; cuts out the middle, in which the names of recordings differ least.
+    """Shortens a name to `length` characters; cuts out the middle, where the names of recordings differ least.
 
     Synthetic recordings differ only in their number: `synthetic_0000012` becomes `syn 12`.
     """

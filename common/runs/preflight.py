@@ -24,7 +24,7 @@ def preflight(
     `task`, such as `classification`, selects the datasets for `--list-datasets`; `load_data` is the project's function.
 
     Returns:
-        The patches and the server; None if the datasets were only listed, or the run to resume has already finished.
+        The patches and the server; None if the datasets were only listed, or if the run to resume has already finished.
 
     Raises:
         UserError: a requested server, GPU or file is not available.

@@ -88,7 +88,7 @@ def tracked_files(folder: Path) -> list[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes unfinished files of a killed process; only the process with the run's lock writes to the folder."""
+    """Removes unfinished files left by a killed process; only the process with the run's lock writes to the folder."""
     for pattern in (".*.part", ".*.keras"):
         for path in folder.glob(pattern):
             with suppress(OSError):  # a folder whose name matches is left alone
@@ -97,7 +97,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> Iterator[RunFolder]:
-    """Makes the run's folder (or opens that of a run to resume), starts tracking, and records the status at the end.
+    """Creates the run's folder (or opens it if the run is resumed), starts tracking, and records the status at the end.
 
     The status is FINISHED, KILLED if a signal asked the run to stop, or FAILED after an error.
 

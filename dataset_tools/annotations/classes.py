@@ -22,7 +22,7 @@ class Classes(NamedTuple):
     def of(cls, empty_certified: bool = False, **given: Iterable[str]) -> "Classes":
         """Returns the class names of each kind.
 
-        Names may be given for `ball`, `robot` and `penalty`. A kind without given names keeps its usual names.
+        Names may be given for `ball`, `robot` and `penalty`. If none are given for a kind, it keeps its usual names.
         """
         own = {kind: {_plain(name) for name in given.get(kind.split()[0], ())} for kind in KNOWN}
         taken = set().union(*own.values())
@@ -34,15 +34,15 @@ class Classes(NamedTuple):
         return next((kind for kind, names in self.names.items() if plain in names), OTHER)
 
     def check(self, names: Iterable[object], where: object) -> None:
-        """Checks that one of the classes that a format lists is a ball.
+        """Checks that one of these class names means a ball.
 
         Raises:
-            UserError: no class is a ball, so a picture without a box may still show a ball.
+            UserError: there is no ball class, so a picture without a box may still show a ball.
         """
         names = [str(name) for name in names]
         if not any(self.kind(name) == BALL for name in names):
             shown = ", ".join(names[:8]) or "none"
-            raise UserError(f"{where}: no class is a ball. Received: {shown}. Choose one with --ball-class NAME.")
+            raise UserError(f"{where}: no ball class. Received: {shown}. Choose one with --ball-class NAME.")
 
 
 def _plain(name: object) -> str:

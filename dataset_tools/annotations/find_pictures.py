@@ -1,4 +1,4 @@
-"""Finds the pictures named in annotations, even if the name is a URL or has a prefix or another machine's folders."""
+"""Finds pictures named in annotations, even if a name is a URL, has a prefix or contains another machine's folders."""
 
 import os
 import re

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.errors import UserError
 
 BLOCK = 1 << 20  # characters
-ELEMENT_MAX = 64 << 20  # maximum number of characters of an element; the annotations of a picture take a few kB
+ELEMENT_MAX = 64 << 20  # maximum number of characters in an element; the annotations of a picture take a few kB
 NO_SEPARATOR = re.compile(r"[^ \t\r\n,:]")  # separators are skipped without checking their order
 
 

@@ -88,7 +88,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         high = np.asarray(image, np.uint16) >> 8
         image = Image.fromarray(high.astype(np.uint8))
     elif image.mode in ("I", "F"):
-        raise Refused("picture of more than 16 bits per channel")
+        raise Refused("picture with more than 16 bits per channel")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image if image.mode == "RGB" else image.convert("RGB")

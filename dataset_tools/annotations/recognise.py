@@ -18,7 +18,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 ALREADY_READ = "already read, from another source or under another name"
 LISTS = (".json", ".yaml", ".yml", ".h5", ".hdf5")  # suffixes of files with the annotations of a whole folder
-# A reader yields the pictures of a file or folder; it raises UserError if these are unreadable or no class is a ball.
+# A reader yields the pictures of a file or folder, or raises UserError if it is unreadable or has no ball class.
 READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "yolo": yolo.read,
     "coco": coco.read,
@@ -106,7 +106,7 @@ def records(
 ) -> Items:
     """Yields all records of the sources, with their pictures and recordings.
 
-    A record also gets a camera if the picture's name contains one. Every picture is read once, even if several
+    A record also gets a camera if the picture's name mentions one. Every picture is read once, even if several
     sources or names lead to it.
 
     Args:

@@ -59,7 +59,7 @@ class Record(NamedTuple):
     camera: `top`, `bottom`, or empty if unknown.
     recording: name of the recording, such as a game; if empty, it is derived from the folder and the name.
     place: position in a log, rows of an HDF5 file, or member of a zip.
-    patch: empty if patches are cut from the picture; `ball` or `no ball` if the picture already is a patch; `labelled`,
+    patch: empty if patches are cut from the picture; `ball` or `no ball` if the picture is already a patch; `labelled`,
         `unlabelled` or `rows` if it consists of patches.
     """
 
@@ -83,7 +83,7 @@ Items = Iterator[Record | Skipped]
 
 
 def annotated(record: Record, items: Iterable, box_of: Callable[[object], Box]) -> Items:
-    """Yields the record with its boxes, and a `Skipped` for each annotation that is not a box but may be a ball.
+    """Yields the record with its boxes, and a `Skipped` for each annotation without a valid box.
 
     Args:
         record: the picture without boxes; `certified` becomes False if an annotation is skipped.

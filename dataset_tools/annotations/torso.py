@@ -1,4 +1,4 @@
-"""Reads TORSO-21: one YAML file with `images[NAME]`; the `vector` of an annotation has two corners in pixels."""
+"""Reads TORSO-21: one YAML file with `images[NAME]`; the `vector` of an annotation contains corners, in pixels."""
 
 from pathlib import Path, PurePosixPath
 
@@ -23,7 +23,7 @@ def read(path: Path, classes: Classes) -> Items:
             continue
         asked = any(kind == BALL for kind, _ in kinds)
         if not asked:
-            yield Skipped(name, "no annotation about a ball, so the picture may show one")
+            yield Skipped(name, "no annotation says whether the picture shows a ball")
         recording, dash, _ = PurePosixPath(name).name.partition("-")
         declared = size_of(entry.get("width"), entry.get("height"))
         record = Record(path_of(name), (), asked, declared, recording=recording if dash else "")

@@ -25,12 +25,12 @@ class Program:
 
     Args:
         folder: the folder for the compiled program.
-        compiler: the command of the compiler, such as "g++".
-        flags: the options of the compiler, such as ["-O2", "-march=native"].
+        compiler: the compiler's command, such as "g++".
+        flags: the compiler's options, such as ["-O2", "-march=native"].
         launcher: the command that runs the program, such as ["qemu-aarch64"]; empty to run the program directly.
 
     Raises:
-        UserError: the header does not compile; the message contains the first error of the compiler.
+        UserError: the header does not compile; the message contains the compiler's first error.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Program:
     def predict(self, patches: np.ndarray, mode: str = "bytes") -> np.ndarray:
         """Computes the outputs of raw patches: uint8 [n, height, width, channels] -> float32 [n, outputs].
 
-        mode: the function of the header to call (see cpp/runner.cpp). Raises a UserError if the program fails.
+        mode: which function of the header to call (see cpp/runner.cpp). Raises a UserError if the program fails.
         """
         raw = np.ascontiguousarray(patches, np.uint8)
         return np.frombuffer(self._run(mode, raw.tobytes()), np.float32).reshape(len(raw), self.outputs)

@@ -1,4 +1,4 @@
-"""Computes the exact outputs of the int16 header in NumPy; every compiled header must give the same bits."""
+"""Computes the exact outputs of the int16 header in NumPy; every compiled header must return the same bits."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The sheet of augmented patches has a row for each patch, and draws each target where the augmentation moved it."""
+"""The sheet of augmented patches has a row for each patch, and shows each target where the augmentation moved it."""
 
 from types import SimpleNamespace
 

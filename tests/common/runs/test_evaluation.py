@@ -1,4 +1,4 @@
-"""A report has results by size only if the size of the patches in the camera picture is known."""
+"""A report contains results by size only if the size of the patches in the camera picture is known."""
 
 import dataclasses
 

@@ -48,4 +48,4 @@ def test_names_stay_plain_text_and_only_pictures_of_the_folder_are_embedded(fold
 def test_a_picture_that_makes_the_page_too_large_is_only_named(folder, monkeypatch):
     monkeypatch.setattr(page, "LIMIT", 100)
     page.write_page(folder / "report.html", HOSTILE)
-    assert "here: here.png, beside this page" in (folder / "report.html").read_text()
+    assert "here: here.png, in this page's folder" in (folder / "report.html").read_text()

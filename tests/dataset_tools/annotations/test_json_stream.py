@@ -1,4 +1,7 @@
-"""Reading JSON in parts gives the same values as reading it at once. Files that are not JSON give a one-line error."""
+"""Reading JSON in parts yields the same values as reading it all at once.
+
+Files that are not JSON are rejected with a one-line error.
+"""
 
 import json
 

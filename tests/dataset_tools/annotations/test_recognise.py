@@ -12,7 +12,7 @@ from tests.dataset_tools.annotations.reading import BALL, read
 def test_sources_without_a_ball_class_are_refused(folder, tmp_path):
     boxes = scenes.coco(tmp_path, {"a.png": BALL})
     boxes.write_text(boxes.read_text().replace('"ball"', '"bottle"'))
-    with pytest.raises(UserError, match=r"no class is a ball. Received: bottle, nao, penalty_mark"):
+    with pytest.raises(UserError, match=r"no ball class. Received: bottle, nao, penalty_mark"):
         read(boxes, folder)
     records, _ = read(boxes, folder, ball=["Bottle"])
     assert records["a.png"].boxes[0].kind == "ball"

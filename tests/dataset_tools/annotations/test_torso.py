@@ -15,4 +15,4 @@ def test_a_picture_is_used_if_its_annotations_say_whether_it_shows_a_ball(folder
     assert records["a.png"].boxes == (Box("ball", 1, 2, 31, 32),)
     assert records["a.png"].size == (320, 240)
     assert not records["b.png"].certified
-    assert skipped == {"b.png": "no annotation about a ball, so the picture may show one"}
+    assert skipped == {"b.png": "no annotation says whether the picture shows a ball"}

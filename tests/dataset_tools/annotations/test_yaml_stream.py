@@ -1,4 +1,4 @@
-"""Alias bombs in YAML take little memory. Files that are not YAML give a one-line error."""
+"""Alias bombs in YAML take little memory. Files that are not YAML are rejected with a one-line error."""
 
 import tracemalloc
 

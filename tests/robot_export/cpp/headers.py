@@ -47,7 +47,7 @@ def quantised(network: FoldedNetwork, X) -> Int16Network:
 
 
 def check_bits(program: Program, whole: Int16Network, X, modes=MODES) -> None:
-    """Checks that every function of an int16 header gives the same bits as the reference."""
+    """Checks that every function of an int16 header returns the same bits as the reference."""
     assert program.self_test() == 0
     wanted = predict(whole, X).outputs
     for mode in modes:

@@ -26,7 +26,7 @@ FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", 
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory):
-    """Makes a folder with the headers as in docs/cpp_header.md; returns the folder, patches, and both networks."""
+    """Creates a folder with the headers as in docs/cpp_header.md; returns the folder, patches, and both networks."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copy(PARTS / "ball_models.h", folder)
     X, networks = patches(3, 40, (16, 16, 1)), []

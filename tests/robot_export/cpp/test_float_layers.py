@@ -1,4 +1,4 @@
-"""Checks that the compiled float layers give the same outputs as Keras in every function of the header."""
+"""Checks that the compiled float layers compute the same outputs as Keras in every function of the header."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Checks that the int16 header works like the float header, gives no warnings, and has an exact self test."""
+"""Checks that the int16 header works like the float header, causes no warnings, and has an exact self test."""
 
 import shutil
 import subprocess

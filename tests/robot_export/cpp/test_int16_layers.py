@@ -1,4 +1,4 @@
-"""Checks that the int16 layers give the same bits as the NumPy reference, in every function and for any input."""
+"""Checks that the int16 layers compute the same bits as the NumPy reference, in every function and for any input."""
 
 import subprocess
 from dataclasses import replace
@@ -56,7 +56,7 @@ int main() {
 
 @needs_compiler
 def test_floats_and_brightness_of_any_value(tmp_path):
-    """Fractions, values out of range, infinities and NaN give the same bits as in the reference."""
+    """Fractions, values out of range, infinities and NaN lead to the same bits as in the reference."""
     network = fold(random_model(3))
     path, whole = write_int16(tmp_path, network, patches(1, 20, network.input_shape))
     rng = np.random.default_rng(5)

@@ -22,7 +22,7 @@ MODELS_PER_TEST = 20
 
 @pytest.fixture(scope="module", params=KINDS)
 def member(request, tmp_path_factory):
-    """Makes a header, the validation split of the synthetic dataset, and the outputs of Keras for the split."""
+    """Returns a header, the validation split of a synthetic dataset, and the outputs of Keras for this split."""
     folder = tmp_path_factory.mktemp(request.param)
     model = random_model(7, **KINDS[request.param])
     side, channels = model.input_shape[1], model.input_shape[3]
@@ -61,7 +61,7 @@ def test_no_undefined_behaviour_in_any_function(tmp_path, member, build):
 
 
 def drawn(seed: int):
-    """Makes a random classifier or detector; the smallest and largest sizes are drawn more often than other sizes."""
+    """Creates a random classifier or detector; the smallest and largest sizes are drawn more often than others."""
     rng = np.random.default_rng(seed)
     filters = tuple(int(rng.choice([1, 70, rng.integers(1, 71), rng.integers(1, 20)])) for _ in range(4))
     dense = int(rng.choice([1, 200, rng.integers(1, 201)]))
