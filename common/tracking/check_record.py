@@ -56,7 +56,7 @@ _OPTIONAL = {"parent": _uuid, "ended": _moment}
 def fault_of_record(record) -> str:
     """Returns what is wrong with a record, or "". Records of an unknown kind are allowed."""
     if not isinstance(record, dict) or not isinstance(record.get("kind"), str) or not _moment(record.get("t")):
-        return "it is not a record with kind and time"
+        return "it is not a record with a kind and a time"
     wanted = dict(_FIELDS.get(record["kind"], {}))
     wanted |= {name: check for name, check in _OPTIONAL.items() if record.get(name) is not None}
     for name, check in wanted.items():

@@ -48,7 +48,7 @@ def fault_of_folder(run: Path) -> str:
 def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
     """Yields (offset after the record, record), starting at a byte offset; an incomplete last line is left for later.
 
-    An invalid line (a damaged disk, an edited file) is skipped; the other records are still read.
+    An invalid line (from a damaged disk or an edited file) is skipped; the other records are still read.
     """
     return ((end, record) for end, record, fault in _lines(run, offset) if not fault)
 
@@ -59,7 +59,7 @@ def bad_lines(run: Path) -> list[str]:
 
 
 def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
-    """Yields (offset after the line, record, fault) of every complete line."""
+    """Yields (offset after the line, record, fault) for every complete line."""
     try:
         file = open_inside(run, NAME)
     except OSError:

@@ -48,7 +48,7 @@ class Journal:
             end = os.fstat(self._file).st_size
             written = os.write(self._file, self._backlog)
             if written < len(self._backlog):
-                raise OSError("only a part of the line was written")
+                raise OSError("only part of the line was written")
         except OSError as error:
             if end is not None:
                 with contextlib.suppress(OSError):  # an incomplete line would corrupt the next record

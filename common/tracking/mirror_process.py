@@ -48,7 +48,7 @@ class MirrorProcess:
             self._tell(run)
 
     def carry(self, run: Path) -> None:
-        """Makes the process send `run`, too, because the runs of a grid start no process of their own."""
+        """Makes the process send `run`, too, because the runs of a grid do not start processes of their own."""
         if run not in self.runs:
             self.runs.append(run)
             self._tell(run)

@@ -45,7 +45,7 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
         resume: resume the run in `folder`, on its previous servers and on `server`.
 
     Raises:
-        UserError: the folder already contains a run (or none, with `resume`), or another process is writing the run.
+        UserError: the folder already contains a run (or none, with `resume`), or another process is writing to the run.
     """
     folder = Path(folder).resolve()
     if fault := journal.fault_of_folder(folder):

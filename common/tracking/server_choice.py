@@ -1,4 +1,4 @@
-"""Chooses the MLflow server of a run once, at the start of the run."""
+"""Chooses the MLflow server for a run once, at the start of the run."""
 
 import difflib
 import json
@@ -108,11 +108,11 @@ def check_store(uri: str, output_dir: Path, because: str = "chosen") -> None:
     database = Path(uri.removeprefix(SQLITE))
     if is_http(uri) or database.parent == Path(output_dir).resolve():
         return
-    why = "its folder does not exist or cannot be written"
+    why = "its folder does not exist or is not writable"
     if os.access(f"{database.parent}/.", os.W_OK | os.X_OK):
         if not os.path.lexists(database) or _is_database(database):
             return
-        why = "it is not a database that can be written"
+        why = "it is not a writable database"
     raise UserError(f"The local store cannot be used: {why}. Received: {uri} ({because}). Choose another.")
 
 

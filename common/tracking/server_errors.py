@@ -8,7 +8,7 @@ from common.tracking.secrets import scrub
 _WORDS = {
     401: "it does not accept our credentials (401)",
     403: "it denies access (403)",
-    404: "it does not have this address (404)",
+    404: "it has nothing at this address (404)",
     407: "the proxy asks for credentials (407)",
     413: "too large for the server (413)",
     429: "it is overloaded (429)",
@@ -26,7 +26,7 @@ _SIGNS = (
     *CONNECTION_SIGNS,
     (r"JSONDecodeError|valid JSON", "it does not answer like an MLflow server"),
     (r"database is locked", "the local store is locked by another program"),
-    (r"Can't locate revision", "its database was made by a newer MLflow"),
+    (r"Can't locate revision", "its database was created by a newer version of MLflow"),
     (
         r"duplicate column name|no such table|no such column|malformed|file is not a database",
         "its database is damaged; if it is the local mlflow.db, move it away and run sync to fill a new one",
@@ -52,7 +52,7 @@ def words_of(error: BaseException) -> str:
 
 
 def status_of(error: BaseException) -> int | None:
-    """Returns the HTTP status behind an exception of MLflow or requests; None if there is none."""
+    """Returns the HTTP status behind an exception from MLflow or requests; None if there is none."""
     answer = getattr(error, "response", None)
     if getattr(answer, "status_code", None):
         return answer.status_code

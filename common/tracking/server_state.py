@@ -24,7 +24,7 @@ _MOST_BYTES = 16 << 20
 
 @dataclass
 class Mark:
-    """How much of a run one target has. A target is a server's address or local:PATH, see `journal.servers`.
+    """How much of a run a target has received. A target is a server's address or local:PATH, see `journal.servers`.
 
     offset: number of bytes of the journal that the server has. tail: digest of the last of these bytes. If a run folder
     was copied during the run and the copy was resumed, its journal is not the one that was sent, so the digest differs.

@@ -6,7 +6,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-# For each limit, the stricter value of MLflow 2.14 and 3.x, so that a run looks the same on every server.
+# For each limit, the stricter of the values in MLflow 2.14 and 3.x, so that a run looks the same on every server.
 KEY_LENGTH = 250
 PARAMETER_LENGTH = 6000
 TAG_LENGTH = 5000

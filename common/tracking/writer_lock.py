@@ -10,21 +10,21 @@ from common.tracking.journal import fault_of_folder, tracking_folder
 
 
 def alive_lock(run: Path):
-    """Returns the lock that the training process holds while it runs; the kernel frees it, even after kill -9."""
+    """Returns the lock that the training process holds while it runs; the kernel releases it, even after kill -9."""
     return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
 
 
 def hold(folder: Path):
-    """Acquires and returns the lock for a process that writes the run; warns if the file system has no locks.
+    """Acquires and returns the lock for a process that writes to the run; warns if the file system has no locks.
 
     Raises:
-        UserError: another process is writing the run, or the lock's file cannot be written.
+        UserError: another process is writing to the run, or the lock file cannot be written.
     """
     lock = alive_lock(folder)
     try:
         lock.acquire(timeout=2)  # the `status` command may hold the lock for a moment
     except Timeout:
-        raise UserError(f"Another process is writing this run right now. Received: {folder}.") from None
+        raise UserError(f"Another process is writing to this run right now. Received: {folder}.") from None
     except NotImplementedError:
         print(f"warning: {folder} is on a file system without locks; let only one process write to it", file=sys.stderr)
     except OSError as why:
@@ -33,7 +33,7 @@ def hold(folder: Path):
 
 
 def is_alive(run: Path) -> bool:
-    """Whether a process is writing this run right now."""
+    """Whether a process is writing to this run right now."""
     if not tracking_folder(run).is_dir() or fault_of_folder(run):  # locking would create the folder or follow a link
         return False
     try:

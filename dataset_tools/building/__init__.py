@@ -1,1 +1,1 @@
-"""Builds dataset files from patch archives: decodes, labels, splits and writes. `cutting` makes the archives."""
+"""Builds dataset files from patch archives: decodes, labels, splits and writes. `cutting` creates the archives."""

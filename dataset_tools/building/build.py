@@ -139,7 +139,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
         side, _ = recording_splits.of_store(store, settings.shares, settings.seed, settings.test_recordings, linking)
         found = report.across(pairs(ready), side, ready)
     picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
-    title = f"{settings.task}, {root}: similar patches of different recordings on different sides of the split"
+    title = f"{settings.task}, {root}: similar patches from different recordings on different sides of the split"
     limit = f"at most {settings.max_leaks:.2%} of a split may have duplicates in another split"
     report.draw(found, store, side, [title, limit], picture)
     print("\n".join(f"  {line}" for line in found.lines) + f"\n  pairs: {picture}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The common code of both create_datasets.py files: reads the command line, builds or compares, prints the results."""
+"""The code shared by both create_datasets.py files: reads the command line, builds or compares, prints the results."""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ def create(task: str, argv: list[str] | None = None) -> int:
     """
     settings = parse_args(task, argv)
     if settings.check_published is None:
-        # The workers start during the imports of the next line, which take just as long.
+        # The workers start while the next line imports its modules, which takes just as long.
         warm_up(settings.jobs)
     from dataset_tools.building import build, compare_published
 

@@ -10,8 +10,8 @@ from dataset_tools.building.subsample_chunk import CAMERA_CODES
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import ORIGINS, TK03
 
-# The files of a family. The file of an origin has all patches of this origin, including its test patches: never train
-# on such a file.
+# The files of a family. The file of an origin contains all patches of this origin, including its test patches: never
+# train on such a file.
 PARTS = {"classification": (*SPLITS, *ORIGINS), "detection": SPLITS}
 
 
@@ -49,7 +49,7 @@ def files_of(family: Family) -> list[str]:
 
 
 def of_family(family: Family, store: Store, ready: np.ndarray, side: np.ndarray) -> list[FileContent]:
-    """Returns the files of a family that have patches: the three splits, and for classification one per origin.
+    """Returns the files of a family that contain patches: the three splits, and for classification one per origin.
 
     Args:
         family: the family.

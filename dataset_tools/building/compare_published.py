@@ -19,7 +19,7 @@ from dataset_tools.building.write_families import read_sums
 def compare(settings: Settings) -> list[Outcome]:
     """Compares every requested local family with the archive at `settings.check_published`.
 
-    If the archive's SHA256SUMS has another checksum for a file, the file is not downloaded. Otherwise, the file is
+    If the archive's SHA256SUMS has a different checksum for a file, the file is not downloaded. Otherwise, the file is
     downloaded and hashed, because matching checksums do not prove that a published file was copied completely.
 
     Returns:
@@ -76,7 +76,7 @@ def _fault(here: Path, published: bool, sums: dict[str, str], address: str, fold
     if sums and here.name not in sums:
         return f"not in {SUMS}"
     if sums and sums[here.name] != mine:
-        return "other bytes"
+        return "different bytes"
     part = folder / here.name
     try:
         download(address, part, PATIENCE)
@@ -84,4 +84,4 @@ def _fault(here: Path, published: bool, sums: dict[str, str], address: str, fold
         return "not published"
     theirs = sha256_of(part)
     discard(part)
-    return "" if theirs == mine else "other bytes"
+    return "" if theirs == mine else "different bytes"

@@ -50,7 +50,7 @@ def write_patches(
 
 
 def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Makes the same checks as when reading a file; returns labels and columns as they are stored."""
+    """Checks the content in the same way as when a file is read; returns labels and columns as they are stored."""
     y = np.asarray(y)
     task = "detection" if y.ndim == 2 and y.shape[1] == 3 else "classification"
     columns = {key: _encode(values, key) for key, values in columns.items() if values is not None}
@@ -74,7 +74,7 @@ def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
     if array.dtype.kind == "O":
         array = array.astype(str)
     if array.ndim != 1 or array.dtype.kind not in "US":
-        raise UserError(f"{key} must be one string per patch. Received: {array.dtype} {array.shape}.")
+        raise UserError(f"{key} must hold one string per patch. Received: {array.dtype} {array.shape}.")
     return np.char.encode(array, "utf-8") if array.dtype.kind == "U" else array
 
 

@@ -49,7 +49,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
         for batch in spread(decode, tasks()):
             store.add(batch)
             bar.update(batch.packed_bytes)
-        bar.total = bar.n  # until here, the total also contained the sizes of the zips' directories
+        bar.total = bar.n  # until here, the total also included the sizes of the zips' directories
     store.close()
     if not len(store):
         found = f"no patches found in {', '.join(settings.origins)}"

@@ -1,4 +1,4 @@
-"""Splits patches into training, validation and test by recording, so that no game is on two sides."""
+"""Splits patches into training, validation and test by recording, so that no game is split between two sides."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -24,7 +24,7 @@ def of_store(
     test_patterns: Sequence[str],
     pairs: Mapping[str, Pairs],
 ) -> tuple[np.ndarray, dict[str, str]]:
-    """Chooses the side of every patch.
+    """Assigns every patch to a side of the split.
 
     The split of NaoTH recordings depends only on their numbers of patches, never on the task, colour, size, camera
     or partial balls, so that a recording is on the same side in all families of one root. The Nao Devils' recordings

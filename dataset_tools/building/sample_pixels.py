@@ -4,7 +4,7 @@ A patch is stored as `rgbx`, uint32 [height, width]: the lowest byte of a pixel 
 Gathering these 4-byte pixels is several times as fast as gathering three bytes for each pixel. If the highest byte is
 0, the pixel is grey, and its lowest byte is the brightness; it is used as it is, because Pillow's conversion of grey is
 off by one for some values. Only the pixels that the network sees are converted to YCbCr, for a whole batch in one call
-of Pillow.
+to Pillow.
 """
 
 from functools import lru_cache
@@ -61,7 +61,7 @@ def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) 
 
 
 def as_it_is(height: int, width: int, chroma: bool) -> np.ndarray:
-    """Returns indices like `sample_indices` for a patch that was subsampled to the network's size before saving."""
+    """Like `sample_indices`, but for a patch that was subsampled to the network's size before it was saved."""
     own = np.arange(height * width)
     columns = own % width
     return np.stack([own, own - columns + partners(columns, width)]) if chroma else own[None]

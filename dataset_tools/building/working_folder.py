@@ -21,7 +21,7 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yields a new folder in `parent`, and deletes it when the block ends.
 
     If `parent` does not exist, it is created, and removed again if the block ends with an error.
-    Folders that were left behind by killed processes are deleted first. Folders of other programs may begin with the
+    Folders that were left behind by killed processes are deleted first. Other programs' folders may have names with the
     same prefix, so only empty folders and those with our lock are deleted.
 
     Raises:

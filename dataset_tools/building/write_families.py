@@ -39,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Written:
-    """A file that was written completely, but has not been moved to the output folder yet."""
+    """A file that has been written completely, but not yet moved to the output folder."""
 
     name: str
     part: str
@@ -169,7 +169,7 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
 
 
 def read_sums(path: Path) -> dict[str, str]:
-    """Reads the sha256 by file name; empty if the file does not exist."""
+    """Returns the checksums in a SHA256SUMS file, by file name; empty if the file does not exist."""
     if not path.is_file():
         return {}
     return {Path(name).name: digest for name, digest in checksums.parse(path.read_bytes())}

@@ -2,7 +2,7 @@
 
 If two hashes of 64 bits differ in at most 7 bits, then at least one of their four 16-bit bands differs in at most one
 bit (pigeonhole principle). So only patches that share a band, or a band with one bit flipped, are compared. A pair is
-kept only if the correlation of its two pictures is also high.
+kept only if the correlation between its two pictures is also high.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from dataset_tools.leaks import hashes
 
 BANDS, BAND_BITS = 4, 16
 NEAR_BITS = 7
-# Minimum correlation of the brightness at 16x16. A lower limit would include robots and lines that only look alike.
+# Minimum correlation between two 16x16 pictures. A lower limit would include robots and lines that only look alike.
 CORRELATION_MIN = 0.93
 CONTRAST_MIN = 6.0  # grey levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
 # Maximum number of patches compared per band value. A robot that stands still produces thousands of identical patches.
@@ -58,7 +58,7 @@ def find(
         patches: indices of the patches to compare.
         columns: `content`, `look`, `contrast` (see `hashes`) and `recording` (int) of all patches.
         thumbnails: function that returns the brightness of the patches at given indices, uint8 [n, 16, 16].
-        progress: called with the number of patches that were looked up since the last call.
+        progress: called with the number of patches that have been looked up since the last call.
     """
     left, right = _equal(patches, columns["content"], columns["recording"])
     parts = [(left, right, np.ones(len(left)), np.ones(len(left), bool))]

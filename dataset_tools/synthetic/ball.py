@@ -35,8 +35,8 @@ def hexagon_axes() -> np.ndarray:
 def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns which points of the unit sphere are on a black panel, and their distance to the nearest other panel.
 
-    A truncated icosahedron with edge 1 has its pentagons at 2.3274 and its hexagons at 2.2673 from the centre. On the
-    sphere, a point belongs to the face whose plane is met first by the ray from the centre through the point.
+    In a truncated icosahedron with edge length 1, the pentagons are 2.3274 from the centre, and the hexagons 2.2673.
+    On the sphere, a point belongs to the face whose plane is met first by the ray from the centre through the point.
 
     Args:
         points: [..., 3].
@@ -145,7 +145,7 @@ def paint_balls(image: np.ndarray, balls: dict[str, np.ndarray], canvas: Canvas)
     Args:
         image: float32 [n, colours, side, side], linear light.
         balls: radius, x, y [n] in patch widths; rotation [n, 3, 3]; pattern [n]; white, black [n, colours];
-            sun [n, 3] (direction to the light, x right, y down, z to the camera), ambient, gloss [n].
+            sun [n, 3] (direction towards the light, x right, y down, z towards the camera), ambient, gloss [n].
     """
     n, side = len(image), canvas.side
     radius = balls["radius"][:, None, None]

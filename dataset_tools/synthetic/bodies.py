@@ -1,7 +1,7 @@
 """Draws robots of several makes, and people, as tables of shapes (see shapes.py).
 
 Every function draws n random instances and returns SHAPE [n, k], built around (0, 0) with a length of about one. The
-objects are placed later and are often larger than the patch, so a candidate shows only a part of an object.
+objects are placed later and are often larger than the patch, so a candidate shows only part of an object.
 """
 
 import numpy as np
@@ -152,7 +152,7 @@ def torso(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def figure(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Draws a whole, small robot."""
+    """Draws a small robot, from head to feet."""
     white = plastic(rng, n)
     body = shape(
         n,

@@ -17,7 +17,7 @@ from dataset_tools.synthetic.shapes import Canvas
 class Optics:
     """The camera's settings for n patches; every field is float32 [n].
 
-    side: side of the candidate patch in camera pixels (whole). focus: standard deviation of the blur, motion_x and
+    side: side of the candidate patch in whole camera pixels. focus: standard deviation of the blur, motion_x and
     motion_y: distance moved during the exposure, all in patch widths. sharpen: gain of the camera's edge enhancement,
     halo: its radius in camera pixels. gain: exposure. gamma: exponent of the tone curve. contrast: weight of an
     S-curve. black: level that becomes 0. studio: if above 0, the output range is 16..235. noise, read_noise: standard

@@ -96,7 +96,7 @@ def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...]
 
 
 def _render(task, files, counts, size, channels, seed) -> None:
-    """Renders and writes the given split files; the recordings run in threads (NumPy releases the interpreter lock)."""
+    """Renders recordings in threads (NumPy releases the interpreter lock), and writes the given split files."""
 
     def render(job):
         job_seed, length = job

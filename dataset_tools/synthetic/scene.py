@@ -172,7 +172,7 @@ def _beside(rng: np.random.Generator, n: int, target: np.ndarray, p: float, gap:
 
 
 def _with_luma(table: np.ndarray, colours: int) -> np.ndarray:
-    """Returns the table unchanged for RGB; for one colour channel, replaces the first component by the luminance."""
+    """Returns the table unchanged for RGB; for one colour channel, replaces the first component with the luminance."""
     if colours == 1:
         table["colour"][..., 0] = table["colour"] @ LUMA
     return table

@@ -124,7 +124,7 @@ def clutter(rng: np.random.Generator, n: int, count: int = 8) -> np.ndarray:
 
 
 def shadow(rng: np.random.Generator, n: int, p: float) -> np.ndarray:
-    """Draws a soft shadow over a part of the ground, SHAPE [n]."""
+    """Draws a soft shadow over part of the ground, SHAPE [n]."""
     return shape(
         n,
         x=rng.normal(0.5, 0.6, n),

@@ -123,7 +123,7 @@ def test_the_database_of_another_program_stays_as_it_is(database, capsys):
         )
         before = list(store.iterdump())
     assert sync_and_status.sync([database.parent / "run"], database.parent) == 1
-    assert "lacks 3 records (its database was made by a newer MLflow" in capsys.readouterr().out
+    assert "lacks 3 records (its database was created by a newer version of MLflow" in capsys.readouterr().out
     with contextlib.closing(sqlite3.connect(database)) as store:
         assert list(store.iterdump()) == before
 

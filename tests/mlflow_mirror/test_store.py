@@ -103,7 +103,7 @@ def test_a_store_that_was_deleted_is_filled_again(tmp_path, no_mirror):
         path.unlink()
     command = [sys.executable, "-m", "mlflow_mirror", "sync", str(run.folder)]
     subprocess.run(command, check=True, capture_output=True)
-    assert differences(run.folder, "local:../mlflow.db") != ["the run is there 0 times"]
+    assert differences(run.folder, "local:../mlflow.db") != ["found the run 0 times"]
 
 
 def test_a_store_that_was_moved_away_from_its_files_is_reported(tmp_path, no_mirror):

@@ -1,4 +1,4 @@
-"""Provides servers and runs for the tests of tracking and of mlflow_mirror."""
+"""Provides servers and runs for the tracking and mlflow_mirror tests."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def proxy(mlflow_server, monkeypatch):
 
 @pytest.fixture
 def no_mirror(monkeypatch):
-    """Switches off the process that sends runs: runs only write their folder, and the test sends the records."""
+    """Switches off the process that sends runs: runs only write to their folders, and the test sends the records."""
     monkeypatch.setattr(MirrorProcess, "start", lambda self: None)
 
 
@@ -40,7 +40,7 @@ def start(tmp_path, no_mirror, monkeypatch):
         server = Server(uri, "", uri)
         monkeypatch.setitem(
             server_choice.NAMES, uri, uri
-        )  # makes the server trusted; nothing would be sent to a server that only the run's folder names
+        )  # makes the server trusted; nothing would be sent to a server named only in the run's folder
         keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
         return tracking.start(tmp_path / name, server, tracking.RunInfo("faults", name, **keywords))
 

@@ -162,7 +162,7 @@ def wait_until(condition, seconds: float = 30.0) -> None:
     """Waits until another process makes a condition true.
 
     Raises:
-        TimeoutError: the condition was not true in time.
+        TimeoutError: the condition did not become true in time.
     """
     deadline = time.monotonic() + seconds
     while not condition():

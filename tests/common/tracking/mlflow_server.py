@@ -74,7 +74,7 @@ class MlflowServer:
         self._process.wait()
 
     def poll(self) -> int | None:
-        """Returns the server's exit status, or None while it runs."""
+        """Returns the server's exit status, or None while it is running."""
         return self._process.poll()
 
     def _answers(self) -> bool:
@@ -93,7 +93,7 @@ def differences(run: Path, target: str) -> list[str]:
     experiment = client.get_experiment_by_name(head["experiment"])
     found = client.search_runs([experiment.experiment_id], f"tags.`run.uuid` = '{head['uuid']}'") if experiment else []
     if len(found) != 1:
-        return [f"the run is there {len(found)} times"]
+        return [f"found the run {len(found)} times"]
     remote = found[0]
     points, parameters, tags, files, datasets, status = Counter(), {}, {}, {}, set(), "RUNNING"
     for _, record in journal.read(run):

@@ -1,4 +1,4 @@
-"""Makes small runs for the tests of tracking, and reads their content from folders and servers."""
+"""Makes small runs for the tracking tests, and reads their content from folders and servers."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def add_files(run) -> None:
 
 
 def send(run, seconds=30):
-    """Sends all pending records, with a time limit of `seconds` per request; `proxy` restores the former limit."""
+    """Sends all pending records, with a time limit of `seconds` per request; `proxy` restores the previous limit."""
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(seconds)
     prepare()
     sender = Sender(run.folder, journal.servers(run.folder)[0])

@@ -136,11 +136,11 @@ def test_local_stores_get_absolute_paths(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("nowhere/deep/x.db", "its folder does not exist or cannot be written"),
-        ("notes.txt/x.db", "its folder does not exist or cannot be written"),
-        ("notes.txt", "it is not a database that can be written"),
-        ("folder", "it is not a database that can be written"),
-        ("pipe", "it is not a database that can be written"),
+        ("nowhere/deep/x.db", "its folder does not exist or is not writable"),
+        ("notes.txt/x.db", "its folder does not exist or is not writable"),
+        ("notes.txt", "it is not a writable database"),
+        ("folder", "it is not a writable database"),
+        ("pipe", "it is not a writable database"),
     ],
 )
 def test_a_local_store_that_cannot_be_opened_is_refused_and_nothing_is_created(tmp_path, name, why):

@@ -31,7 +31,7 @@ def bad_logs(naoth, png, zip_of):
     }.items():
         zip_of(top / f"{name}.zip", {"a.png": content})
     offset = zip_of(top / "offset.zip", {"a.png": png(20)})
-    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # the zip file's directory has a wrong size
+    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # the zip file's directory has the wrong size
     zip_of(top / "method.zip", {"a.png": png(20)})
     spoiled(top / "method.zip", b"PK\1\2", struct.pack("<HHHH", 20, 20, 0, 99))
     spoiled(zip_of(top / "large.zip", {"a.png": png(20)}), b"PK\5\6", struct.pack("<HHHHL", 0, 0, 1, 1, 1 << 31))

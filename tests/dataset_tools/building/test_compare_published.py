@@ -22,11 +22,11 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
         damaged = published / family().file("train")
         damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # the published SHA256SUMS still has the old hash
         assert check() == 1
-        assert "differs  other bytes: train_ball_no_ball_X_y.h5\n" in capsys.readouterr().out
+        assert "differs  different bytes: train_ball_no_ball_X_y.h5\n" in capsys.readouterr().out
         build("classification", "--seed", 1)
         capsys.readouterr()
         assert check() == 1
-        assert "other bytes: test_ball_no_ball_X_y.h5" in capsys.readouterr().out
+        assert "different bytes: test_ball_no_ball_X_y.h5" in capsys.readouterr().out
         published_sums = published / family().folder / "SHA256SUMS"
         text = published_sums.read_text()
         published_sums.write_text("".join(line for line in text.splitlines(True) if "_train_" not in line))
@@ -34,7 +34,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
         assert "not in SHA256SUMS: train_ball_no_ball_X_y.h5" in capsys.readouterr().out
         published_sums.unlink()
         assert check() == 1
-        assert "other bytes: test_ball_no_ball_X_y.h5" in capsys.readouterr().out
+        assert "different bytes: test_ball_no_ball_X_y.h5" in capsys.readouterr().out
         for path in published.rglob("*_test_*"):
             path.unlink()
         assert check() == 1

@@ -109,7 +109,7 @@ def test_without_disk_space_for_pixels_all_families_fail_and_nothing_changes(tmp
     assert build("classification") == 0
     before = contents(tmp_path / "out")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # acts like a full disk for files above 20 kB
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # acts like a full disk for files larger than 20 kB
     try:
         capsys.readouterr()
         assert build("classification", "--seed", 1) == 1

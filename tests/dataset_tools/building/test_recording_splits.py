@@ -63,7 +63,7 @@ def test_recordings_are_linked_by_several_duplicates(links, together):
 
 
 def naoth(balls=0.9, more=()):
-    """Makes 600 patches of 30 recordings, a third of them with a ball, and adds the patches in `more`."""
+    """Makes 600 patches from 30 recordings, a third of them with a ball, and adds the patches in `more`."""
     recordings = [f"log{index % 30:02d}" for index in range(600)]
     ball = [balls if index // 30 % 3 == 0 else 0.0 for index in range(600)]
     return batch([*recordings, *(name for name, _ in more)], ball=[*ball, *(overlap for _, overlap in more)])

@@ -1,4 +1,4 @@
-"""Compares the network's input with a slow, obviously correct way of computing it."""
+"""Compares the network's input with the result of a slow, obviously correct computation."""
 
 import numpy as np
 import pytest

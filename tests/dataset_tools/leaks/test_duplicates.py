@@ -1,4 +1,4 @@
-"""Identical and similar patches of different recordings are found; other patches are not."""
+"""Identical and similar patches from different recordings are found; other patches are not."""
 
 import numpy as np
 

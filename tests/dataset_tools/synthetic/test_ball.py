@@ -39,7 +39,7 @@ def test_target_describes_the_disc(radius, x, y, side):
     image = painted(canvas, radius=np.array([radius]), x=np.array([x]), y=np.array([y]), black=ONE)
     light = camera.expose(image[None, None], plain_optics(1, side), canvas, 32)[0, 0]
     where = (camera.sample_indices(np.array([side]), 32)[0] + 0.5) / side
-    rows, columns = np.nonzero(light > 0.17)  # 0.17 is half of the darkest brightness on the ball
+    rows, columns = np.nonzero(light > 0.17)  # 0.17 is half the lowest brightness on the ball
     pixel = 1.6 / min(side, 32)
     assert where[columns].min() == pytest.approx(x - radius, abs=pixel)
     assert where[columns].max() == pytest.approx(x + radius, abs=pixel)

@@ -1,4 +1,4 @@
-"""The camera samples pixels as the robot does, keeps the amount of light, and adds blur, noise and sharpening."""
+"""The camera samples pixels as the robot does, preserves the amount of light, and adds blur, noise and sharpening."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The colours of each function are as bright as its name says."""
+"""The colours that each function draws are as bright as its name says."""
 
 import numpy as np
 import pytest

@@ -56,7 +56,7 @@ def test_splits_and_tasks_share_no_recording(classification, tmp_path):
         set(read_patches(path, "classification" if k < 3 else "detection").recording)
         for k, (_, path) in enumerate(everything)
     ]
-    assert len(recordings[0]) == 2  # 230 patches are one full recording and a short one
+    assert len(recordings[0]) == 2  # 230 patches make up one full recording and a short one
     assert len(set.union(*recordings)) == sum(map(len, recordings))
 
 

@@ -18,7 +18,7 @@ def test_the_target_is_on_the_rendered_ball():
         return (light * inside).sum() / inside.sum() - (light * outside).sum() / outside.sum()
 
     assert score(y) > 15
-    assert score(y) > score(y[:, [0, 2, 1]]) + 1  # x and y are not exchanged
+    assert score(y) > score(y[:, [0, 2, 1]]) + 1  # x and y are not swapped
     assert score(y) > score(y * [1, -1, 1] + [0, 1, 0]) + 1
 
 

@@ -1,4 +1,4 @@
-"""Lines, penalty marks, goals and clutter are drawn as valid and different shapes, mostly inside the patch."""
+"""Lines, penalty marks, goals and clutter are drawn as valid, varied shapes, mostly inside the patch."""
 
 import numpy as np
 import pytest
