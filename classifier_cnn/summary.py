@@ -30,7 +30,7 @@ _ROWS = (
     ("  AUROC of the middle's brightness", "baseline_auroc", ".4f"),
     ("  recall at 1 % with this brightness", "baseline_recall_at_fpr_0.01", ".2%"),
 )
-# The metrics for comparing runs on MLflow; all others are in the table, evaluation.json and the model card.
+# The metrics for comparing runs in MLflow; all others are in the table, evaluation.json and the model card.
 TRACKED = {
     "validation": (
         "recall",

@@ -29,7 +29,7 @@ _ROWS = (
     ("  median radius error (pixels)", "baseline_median_radius_error_px", ".3f"),
     ("  mean IoU", "baseline_mean_iou", ".4f"),
 )
-# The metrics for comparing runs on MLflow. All metrics are in the table, evaluation.json and the model card.
+# The metrics for comparing runs in MLflow. All metrics are in the table, evaluation.json and the model card.
 TRACKED = {
     "validation": (
         "median_center_error_px",

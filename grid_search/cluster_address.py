@@ -12,7 +12,7 @@ CONNECT_SECONDS = 5.0
 def head_node(address: str | None) -> str:
     """Returns the address of the head node to join, HOST:PORT: `address` or RAY_ADDRESS; LOCAL if neither is set.
 
-    Checks that a program is listening at this address, because Ray itself would try to connect for minutes.
+    Checks that a program is listening at this address, because Ray itself would keep trying to connect for minutes.
 
     Raises:
         UserError: the address is not HOST:PORT, or no program is listening at it.

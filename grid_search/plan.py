@@ -27,7 +27,7 @@ FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_n
 class Run:
     """One run of a grid.
 
-    varies: the value that this run takes from each array. run_name: the name of its folder and of its run on MLflow.
+    varies: the value that this run takes from each array. run_name: the name of its folder and of its run in MLflow.
     """
 
     index: int

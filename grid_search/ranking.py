@@ -1,4 +1,4 @@
-"""Makes a row of metrics for every run of a grid, ranks the rows, and finds the best quality for each cost."""
+"""Builds a row of metrics for every run of a grid, ranks the rows, and finds the best quality for each cost."""
 
 from contextlib import suppress
 
@@ -36,7 +36,7 @@ def row(plan: Plan, progress: Progress) -> dict:
 
 
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
-    """Sorts rows by quality, the best first.
+    """Sorts rows by quality, best first.
 
     Settings with unfinished seeds come after all other settings; rows without a value for the metric come last.
     """
@@ -83,7 +83,7 @@ def _forms(model: dict) -> list[tuple[str, dict]]:
 
 
 def _costs(model: dict) -> dict:
-    """Returns the number of parameters, the number of multiply-accumulates and the latency, as far as they are known.
+    """Returns the known costs: number of parameters, number of multiply-accumulates, latency.
 
     The latency is the median of the fastest accepted format. model.keras does not count, because most of its time is
     spent in Python.

@@ -54,7 +54,7 @@ def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
 
 
 def _block(lines: list[str]) -> str:
-    """Makes a code block in Markdown, which keeps the columns aligned and shows any content unchanged."""
+    """Returns a Markdown code block, which keeps the columns aligned and shows any content unchanged."""
     return "\n".join(f"    {line}" for line in lines)
 
 

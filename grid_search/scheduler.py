@@ -124,7 +124,7 @@ class Scheduler:
             self.overview.started(progress)
 
     def _wait(self) -> None:
-        """Waits for replies of slots, and handles each reply immediately, because a slot is idle until then."""
+        """Waits for replies from slots, and handles each reply immediately, because a slot is idle until then."""
         if not self.futures:
             time.sleep(LOOK_SECONDS)
             return
@@ -140,7 +140,7 @@ class Scheduler:
                 self._on_error(place, error)
 
     def _on_error(self, place: Place, error) -> None:
-        """Removes a slot that has failed: its process or node has ended, or it cannot start runs."""
+        """Removes a slot that has failed: its process or node is gone, or it cannot start runs."""
         words = next(iter(str(getattr(error, "cause", None) or error).strip().splitlines()), type(error).__name__)[:200]
         if isinstance(error, ray.exceptions.ActorUnavailableError):  # Ray needs half a minute to declare a node dead
             words = "its node does not answer"

@@ -19,10 +19,10 @@ def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict], str]:
     over the runs that have this metric; `epochs`, `wanted` and `seconds` are sums; `folder` is the folder of the best
     run. If all runs of a setting have finished, its row also has `low` and `high`, the confidence interval of the mean,
     and `tied`, which says whether the setting may be as good as the best one. The confidence interval is computed from
-    the spread over the seeds in all settings.
+    the spread across the seeds in all settings.
     """
     if SEED not in plan.varies:
-        words = "Every setting was trained with one seed, so small differences may be chance."
+        words = "Every setting was trained with one seed, so small differences may be due to chance."
         return plan, rows, f"{words} `--seeds 3` trains every setting with three seeds."
     plan = replace(plan, varies={name: values for name, values in plan.varies.items() if name != SEED})
     groups: dict[tuple, list[dict]] = {}
@@ -66,8 +66,8 @@ def _compare(plan: Plan, settings: list[dict]) -> str:
         row["tied"] = abs(row["quality"] - best) <= real
     near = sum(row["tied"] for row in whole) - 1
     return (
-        f"{plan.metric} is the mean over {seeds} seeds. Differences above {real:.3g} are more than "
-        f"chance (Tukey's test, {CONFIDENCE * 100:.0f} % for all pairs together). "
+        f"{plan.metric} is the mean over {seeds} seeds. Differences above {real:.3g} are unlikely to be "
+        f"due to chance (Tukey's test, {CONFIDENCE * 100:.0f} % for all pairs together). "
         f"Worse than the best: {count - 1 - near} of {count} settings; maybe as good (marked =): {near}."
     )
 
@@ -77,8 +77,8 @@ def smallest_real_difference(table: np.ndarray) -> float:
 
     The difference comes from Tukey's test, which compares all pairs of settings (Tukey 1949). The test treats each seed
     as a block, because the validation patches of some seeds are easier for all settings. The test assumes that the
-    spread over the seeds is the same for all settings. table: the quality for each setting (row) and seed (column), at
-    least two of each.
+    spread across the seeds is the same for all settings. table: the quality for each setting (row) and seed (column),
+    at least two of each.
     """
     settings, seeds = table.shape
     left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()

@@ -193,7 +193,7 @@ def meeting_place(worker: str) -> Path:
     On some Unix systems, the permissions of the socket itself are not checked.
 
     Raises:
-        UserError: another user made that folder.
+        UserError: another user created that folder.
     """
     name = hashlib.sha256(worker.encode()).hexdigest()[:16]
     folder = f"grid-{os.getuid()}"

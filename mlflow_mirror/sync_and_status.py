@@ -162,5 +162,5 @@ def _state(run: Path) -> str:
     if state == "RUNNING" and not writer_lock.is_alive(run):
         state = "died (sync marks it as KILLED)"
     elif state == "KILLED":
-        state = "stopped or killed (KILLED on MLflow)"
+        state = "stopped or killed (KILLED in MLflow)"
     return f"{state}  {time.strftime('%Y-%m-%d %H:%M', time.localtime(moment / 1000))}"

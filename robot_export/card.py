@@ -75,7 +75,7 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
 def head(job: Job, manifest: Manifest) -> str:
     """Returns the part of the card about the model, its data and its metrics, as Markdown without raw HTML.
 
-    The same text is the description of the run on MLflow.
+    The same text is the description of the run in MLflow.
     """
     numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
     parts = [

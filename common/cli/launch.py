@@ -29,7 +29,7 @@ OFF = {
 def in_environment() -> None:
     """Starts this program again with the Python of .venv, if there is one.
 
-    If packages are missing, prints an error and exits with 2. Before `run_main`, Ctrl-C ends the program silently.
+    If packages are missing, prints an error; the exit status is 2. Before `run_main`, Ctrl-C ends the program silently.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # false if the calling script ignores Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -75,7 +75,7 @@ class Parser(argparse.ArgumentParser):
         return result
 
     def _check_value(self, action, value):
-        """Refuses a word that is not a choice of an option or command, and suggests the most similar choice."""
+        """Rejects a word that is not among the choices of an option or command, and suggests the most similar one."""
         if action.choices is not None and value not in action.choices:
             known = ", ".join(map(str, action.choices))
             raise argparse.ArgumentError(action, f"{value} is not one of {known}{did_you_mean(value, action.choices)}")

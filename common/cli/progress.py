@@ -7,11 +7,11 @@ from tqdm import tqdm
 
 class _Bar(tqdm):
     def __del__(self):
-        """Does nothing: the loop closes the bar, and tqdm's method fails if Ctrl-C came while the bar was starting."""
+        """Does nothing: the loop closes the bar, and tqdm's method fails if Ctrl-C interrupted the bar's start."""
 
 
 def progress_bar(iterable=None, **settings):
-    """Makes a tqdm bar on stderr; in a log file, it is updated every half minute instead of ten times a second."""
+    """Creates a tqdm bar on stderr; in a log file, it is updated every half minute instead of ten times a second."""
     if not sys.stderr.isatty():
         settings |= {"mininterval": 30, "maxinterval": 60, "ncols": 100}
     return _Bar(iterable, dynamic_ncols=sys.stderr.isatty(), file=sys.stderr, **settings)

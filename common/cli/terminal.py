@@ -15,7 +15,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class Terminal:
     """Wraps stdout or stderr of a command.
 
-    Control characters, and characters that the encoding does not have, are written as escapes.
+    Control characters, and characters that the encoding cannot represent, are written as escapes.
     """
 
     def __init__(self, stream, outlasting: bool = False):

@@ -1,4 +1,4 @@
-"""Declares and checks the options of every run. Imports no large packages, so `--help` and errors appear fast.
+"""Declares and checks the options of every run. Imports no large packages, so `--help` and errors appear quickly.
 
 Each option is a field of the dataclass. The parser has no defaults: it returns only the options that were given.
 """
@@ -167,8 +167,8 @@ def parse(
     `kind` is the class of the result; `project` is the project whose runs can be resumed.
 
     Raises:
-        UserError: for an invalid value, an output folder that cannot be written to, a run that cannot be resumed, or a
-            setting that was given together with --resume.
+        UserError: a value is invalid, the output folder cannot be written to, the run cannot be resumed, or a setting
+            was given together with --resume.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for action in parser._actions:

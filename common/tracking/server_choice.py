@@ -79,7 +79,7 @@ def resolve(choice: str, output_dir: Path) -> str:
     """Returns the URI of a choice: http(s) addresses unchanged, SQLite stores with absolute paths.
 
     Raises:
-        UserError: for an unknown name, credentials in the address, or an unsupported kind of store.
+        UserError: the name is unknown, the address contains credentials, or the kind of store is not supported.
     """
     if choice == "local":
         return f"{SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"

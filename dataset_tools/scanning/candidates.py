@@ -15,7 +15,7 @@ SIDE_MAX_32 = 256  # pixels; sums of squared values over larger squares need mor
 
 
 def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int) -> np.ndarray:
-    """Returns the squares of a picture that look most like something round in front of a plain background.
+    """Returns the squares of a picture that look most like something round against a plain background.
 
     Their inner part differs from the outer part in brightness, or has more contrast. Of neighbouring squares, only the
     best is kept.

@@ -9,7 +9,7 @@ COLOUR = (255, 0, 255)  # magenta, which does not occur on a field
 def in_pixels(boxes: np.ndarray, fractions: np.ndarray) -> np.ndarray:
     """Converts circles from fractions of each box to pixels of the picture: float [n, 3], radius, x and y.
 
-    A network may output a radius below 0, so radii below one pixel are replaced by one pixel.
+    A network may output a radius below 0, so radii below one pixel are raised to one pixel.
 
     Args:
         boxes: [n, 4], left, top, right, bottom. fractions: [n, 3].

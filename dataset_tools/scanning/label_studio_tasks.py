@@ -52,7 +52,7 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
 
 
 def _boxes(size: tuple[int, int], circles: np.ndarray, scores: np.ndarray) -> list[dict]:
-    """Returns the boxes of circles in percent of the picture, cut off at its edge."""
+    """Returns the boxes around circles as percentages of the picture's size, cut off at its edges."""
     result, (width, height) = [], size
     constant = {"from_name": FROM_NAME, "to_name": TO_NAME, "type": "rectanglelabels", "image_rotation": 0}
     constant |= {"original_width": width, "original_height": height}

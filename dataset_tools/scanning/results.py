@@ -48,7 +48,7 @@ def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn:
         tasks: whether to write Label Studio tasks, too.
 
     Returns:
-        `about` with the numbers of pictures, patches, candidates and balls.
+        `about` plus the numbers of pictures, patches, candidates and balls.
     """
     counts = about | {"pictures": 0, "patches": 0, "candidates": 0, "balls": 0}
     best, drawn = [], min(drawn, total)

@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Grid:
-    """A grid that trains small_training.py and has a folder of its own."""
+    """A grid that trains with small_training.py and has a folder of its own."""
 
     def __init__(self, folder: Path, *arguments: str, module: str = "small_training"):
         self.runs = folder / "runs"

@@ -1,4 +1,4 @@
-"""Checks a cluster's address before Ray uses it, because Ray would try to reach a wrong address for minutes."""
+"""Checks a cluster's address before Ray uses it, because Ray would keep trying a wrong address for minutes."""
 
 import socket
 

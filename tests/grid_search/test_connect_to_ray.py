@@ -70,7 +70,7 @@ def ip(*arguments: str) -> None:
 
 @pytest.fixture
 def namespaces():
-    """Makes two network namespaces that are connected only to each other; yields their names."""
+    """Creates two network namespaces that are connected only to each other; yields their names."""
     names = [f"ball{os.getpid()}{side}" for side in "ab"]
     try:
         for name in names:

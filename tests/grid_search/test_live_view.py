@@ -13,7 +13,7 @@ def test_durations_are_readable():
 
 @pytest.fixture
 def runs(tmp_path):
-    """Makes an unfinished run, a failed run, and a waiting run."""
+    """Creates an unfinished run, a failed run, and a waiting run."""
     rows = [{"epoch": i, "val_loss": 1 / i, "epoch_seconds": 30.0} for i in (1, 2)]
     return [
         Progress(Run(0, {"dense": "8"}, "a", {}), "running", tmp_path / "run", rows, 4, tries=1, host="here"),

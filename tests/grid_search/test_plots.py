@@ -17,7 +17,7 @@ def test_the_front_is_listed_with_the_value_of_every_array(tmp_path):
 
 
 def test_every_cost_and_every_array_has_a_panel(tmp_path):
-    """A cost that only one of three runs has is not drawn, because a single dot is useless."""
+    """A cost that is known for only one of three runs is not drawn, because a single dot is useless."""
     runs = tuple(Run(i, {"dense": str(8 << i)}, "", {}) for i in range(3))
     plan = Plan("m", "grid", tmp_path, "e", "val_loss", {"dense": ["8", "16", "32"]}, runs)
     rows = [

@@ -19,7 +19,7 @@ LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
 
 
 def grid(folder, losses):
-    """Makes a grid with the arrays --dense and --seed, and the folders of its runs in `folder`."""
+    """Creates a grid with the arrays --dense and --seed, and the folders of its runs in `folder`."""
     place = folder / "grid_small_training_12345678"
     place.mkdir(parents=True)
     runs = []

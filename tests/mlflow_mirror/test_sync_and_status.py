@@ -125,7 +125,7 @@ def test_status_says_that_a_killed_run_may_have_been_stopped(start, tmp_path, ca
     """MLflow's status is KILLED even after Ctrl-C, so `status` also says that the run may have been stopped."""
     start(f"sqlite:///{tmp_path}/mlflow.db").finish("KILLED")
     main(["status", "--output-dir", str(tmp_path)])
-    assert "run  stopped or killed (KILLED on MLflow)  2" in capsys.readouterr().out
+    assert "run  stopped or killed (KILLED in MLflow)  2" in capsys.readouterr().out
 
 
 def test_the_bar_of_a_sync_counts_runs(start, tmp_path, capsys):

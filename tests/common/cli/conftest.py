@@ -1,4 +1,4 @@
-"""Makes a run for the tests that check options and find runs."""
+"""Creates a run for the tests that check options and find runs."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def of_the_detector(tmp_path, monkeypatch):
-    """Makes a stopped detector run, with a model, in the output folder."""
+    """Creates a stopped detector run, with a model, in the output folder."""
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     folder = tmp_path / "20260101-000003_circles"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Starts programs as a newcomer would: as the docs print them, from any folder, with a Python without packages."""
+"""Starts programs as a newcomer would: as the docs show them, from any folder, with a Python that has no packages."""
 
 import re
 import subprocess

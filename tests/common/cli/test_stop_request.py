@@ -16,7 +16,7 @@ import os, signal, sys
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 
-class Wraps:  # as in the import of Matplotlib: Python replaces an error in __set_name__ by a RuntimeError
+class Wraps:  # as in the import of Matplotlib: Python replaces an error in __set_name__ with a RuntimeError
     def __set_name__(self, owner, name):
         os.write(2, b"a log line in C++\\n")
         signal.raise_signal({number})

@@ -14,7 +14,7 @@ BOX = Box("ball", 1, 2, 3, 4)
 
 
 def read(items, certified=True):
-    """Returns the record and the reasons for all skipped boxes; `annotated` yields the record last."""
+    """Returns the record, and the reason for each skipped box; `annotated` yields the record last."""
     *skipped, record = annotated(Record("a.png", (), certified), items, lambda item: item())
     assert all(isinstance(item, Skipped) and item.name == "a.png" for item in skipped)
     return record, [item.reason for item in skipped]

@@ -18,7 +18,7 @@ from tests.tiny import classification_file
 
 
 def told(*sources):
-    """Returns the name, camera, recording and frame of each picture, and the reasons for all skipped pictures."""
+    """Returns the name, camera, recording and frame of each picture, and why the others were skipped."""
     items = list(frames(sources))
     records = [item for item in items if isinstance(item, Record)]
     skipped = [item.reason for item in items if isinstance(item, Skipped)]
