@@ -36,7 +36,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Returns a function that makes a Trainer from the training patches, as train.py does."""
+    """Returns a function that creates a Trainer for the training patches, as train.py does."""
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
 
     def make(train: Patches):
@@ -74,7 +74,7 @@ def summary(patches: Patches, scores: np.ndarray) -> dict:
 
 
 def readable(numbers: dict) -> str:
-    """Returns a text such as `recall_at_fpr_0.01 0.947 [0.92, 0.96], ...`."""
+    """Returns a string such as `recall_at_fpr_0.01 0.947 [0.92, 0.96], ...`."""
     return ", ".join(
         f"{kind} {entry['value']:.4f} [{entry['interval'][0]:.3f}, {entry['interval'][1]:.3f}]"
         for kind, entry in numbers.items()

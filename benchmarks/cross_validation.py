@@ -22,7 +22,7 @@ PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do 
 
 
 def parser(description: str, options: type[TrainingOptions], stem: str, output: str) -> argparse.ArgumentParser:
-    """Makes a parser with the options of both cross-validations; the defaults are those of train.py."""
+    """Creates a parser with the options of both cross-validations; the defaults are those of train.py."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--dataset", default=stem, help="family: the stem of its files (%(default)s)")
     made.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")

@@ -1,4 +1,4 @@
-"""Estimates the cycles of a call on another processor: llvm-mca simulates a trace of its instructions.
+"""Estimates how many cycles a call takes on another processor: llvm-mca simulates a trace of its instructions.
 
 The program runs under qemu, which logs the address of every instruction. llvm-mca simulates the instructions between
 the entry and the return of one function as straight-line code: it assumes that all branches are predicted correctly and
@@ -62,7 +62,7 @@ def simulate(machine: Machine, program: Path, function: str, arguments: Sequence
 
 
 def _disassembly(machine: Machine, program: Path, function: str) -> tuple[dict[int, str], int]:
-    """Returns a dictionary from address to instruction, and the address of the function."""
+    """Returns a dictionary that maps addresses to instructions, and the address of the function."""
     command = [machine.objdump, "-d", "--no-show-raw-insn", program]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     code = {int(at, 16): text for at, text in re.findall(r"^\s+([0-9a-f]+):\s+(.*)$", said, re.MULTILINE)}

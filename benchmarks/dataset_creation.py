@@ -5,7 +5,7 @@
 
 ROOT contains top/LOG.zip and bottom/LOG.zip. `speed` compares the command with a textbook method and with decoding
 alone. To get enough input without exact duplicates, `memory` writes rotated, noisy copies of the patches to SCRATCH;
-then it builds the datasets of all colours, sizes and cameras. Linux only.
+then it builds the datasets for all colours, sizes and cameras. Linux only.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def decode_only(paths: list[Path]) -> int:
 
 
 def speed(root: Path, jobs: int) -> None:
-    """Prints how many patches per second the textbook method, the decoder and the command process."""
+    """Prints the speed of the textbook method, the decoder and the command, in patches per second."""
     paths = sorted(root.glob("*/*.zip"))
     count = sum(len(zipfile.ZipFile(path).namelist()) for path in paths)
     with TemporaryDirectory() as folder:
@@ -145,7 +145,7 @@ def memory(root: Path, scratch: Path, patches: list[int], jobs: int) -> None:
 
 
 def resident(pid: int) -> int:
-    """Returns the resident bytes of a process and all its descendants; shared pages count several times."""
+    """Returns the resident bytes of a process and all its descendants; shared pages are counted several times."""
     total = 0
     try:
         status = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")

@@ -1,7 +1,7 @@
 """Measures the detector's recipe on held-out recordings: grouped five-fold cross-validation.
 
 The training and validation files of a family are joined and divided again by recording. Five networks are trained with
-the recipe of train.py, and each network predicts the circles of the fifth of the balls that it was not trained on. The
+the recipe of train.py, and each network predicts the circles of the balls in the fold that it was not trained on. The
 metrics are computed from all of these predictions together. With --own-split, one network is trained on the training
 file and evaluated on the validation file, which takes a fifth of the time. The options under "changes to the recipe"
 reproduce the rows of the table in RECIPE.md.
@@ -77,7 +77,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Returns a function that makes a Trainer from training patches, like train.py but with the changes in `args`."""
+    """Returns a function that creates a Trainer for training patches, like train.py but with the changes in `args`."""
     options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
 
     def make(train: Patches):
@@ -151,7 +151,7 @@ def differences(patches: Patches, circles: np.ndarray, before: np.ndarray) -> di
 
 
 def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
-    """Reads the circles [balls, 3] of an earlier measurement.
+    """Reads the circles [balls, 3] from an earlier measurement.
 
     Raises:
         UserError: the file was not written by this script, or contains predictions for other balls.

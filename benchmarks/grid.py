@@ -130,7 +130,7 @@ def cpu_seconds() -> float:
 
 
 def environment() -> dict[str, str]:
-    """Makes an environment without the user's servers and folders, in which this repository can be imported."""
+    """Creates an environment without the user's servers and folders, in which this repository can be imported."""
     others = ("MLFLOW_", "BALL_", "RAY_", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return kept | {"PYTHONPATH": str(ROOT)} | BYTECODE

@@ -118,7 +118,7 @@ def one_seed(args: argparse.Namespace, patches: Patches, seed: int) -> dict[str,
 
 
 def summary(found: list[dict]) -> dict:
-    """Computes the mean of each rule and its paired difference from the rule `random`.
+    """Computes the mean metrics of each rule, and their paired differences from those of the rule `random`.
 
     The 95 % intervals come from a bootstrap over seeds.
     """

@@ -30,7 +30,7 @@ def decode(records: list[Record]) -> int:
 
 
 def measure(found: list[Record], spread: Callable, archive: Path, arguments: argparse.Namespace) -> str:
-    """Measures how many pictures per second are decoded and cut; returns a text with both speeds and their ratio."""
+    """Measures how many pictures per second are decoded and cut; returns a string with both speeds and their ratio."""
     store = RecordStore(io.BytesIO())
     for record in found:
         store.add(record, "top", "")

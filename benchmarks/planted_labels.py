@@ -4,8 +4,8 @@ Some labels of the training file are corrupted: the class is reversed, or the ci
 patch size or scaled by 1.4. All labels are judged as in suspects.py, with one network per fold. Then networks are
 trained on four versions of the file: the original; one with the wrong labels; one in which the wrong labels are
 corrected if they are suspects; and one without the suspects. The networks are evaluated on the other files of the
-family, which have different recordings. The results are mean metrics over the seeds, and their differences from the
-version with the wrong labels, with 95 % intervals over recordings.
+family, which have different recordings. The results are the metrics of each version, averaged over the seeds, and
+their differences from those of the version with the wrong labels, with 95 % intervals over recordings.
 
     .venv/bin/python benchmarks/planted_labels.py --data-root data --filters 4 4 8 8
     .venv/bin/python benchmarks/planted_labels.py --data-root data --epochs 300 \
@@ -81,7 +81,7 @@ def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
 def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Patches, make_trainer) -> dict:
     """Trains on each version and evaluates on `others`.
 
-    Returns the mean metrics of each version over the seeds, and their differences from the version `planted`.
+    Returns the metrics of each version, averaged over the seeds, and their differences from those of `planted`.
     """
     subject = importlib.import_module(f"{args.project}.comparing").subject()
     found = {}

@@ -49,7 +49,7 @@ RECALL = 0.9  # recall at which the variants' false positives on robots are comp
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--naoth", type=Path, required=True, help="folder with top/ and bottom/, cut without border")
+    parser.add_argument("--naoth", type=Path, required=True, help="folder with top/ and bottom/, cut without a border")
     parser.add_argument("--venues", nargs="+", default=["cuda", "saba"], help="left out in turn (%(default)s)")
     parser.add_argument("--filters", type=int, nargs=4, default=[8, 8, 16, 16], help="filters per layer (%(default)s)")
     parser.add_argument("--epochs", type=int, help="epochs per network (default: the same as train.py)")

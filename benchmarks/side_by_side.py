@@ -18,7 +18,7 @@ BATCHES = (32, 128, 512, 2048)
 
 
 class Worker:
-    """A process of training_methods.py in which one method is ready to run."""
+    """A process that runs training_methods.py, with one method ready to be measured."""
 
     def __init__(self, way: str, project: str, threads: int, patches: tuple[int, int], settings: dict):
         job = {"way": way, "project": project, "threads": threads, "patches": patches, "settings": settings}

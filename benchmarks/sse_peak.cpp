@@ -1,4 +1,4 @@
-// Measures the peak of one core with SSE and without FMA: ten independent sums in registers, without memory access.
+// Measures the peak throughput of one core with SSE, without FMA: ten independent sums in registers, no memory access.
 #include <time.h>
 
 #define STEP(sum, product) "movaps %%xmm15, %%" product "\n\tmulps %%xmm14, %%" product "\n\taddps %%" product ", %%" sum "\n\t"

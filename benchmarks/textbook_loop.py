@@ -24,7 +24,7 @@ def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.dat
 
 
 def augment_classified(x, y):
-    """Rotates, flips, zooms, shifts and blurs one Y patch [h, w, 1] of 0..255, changes its light, and adds noise."""
+    """Rotates, flips, zooms, shifts and blurs one Y patch [h, w, 1] in 0..255, changes its light, and adds noise."""
     chance = tf.random.uniform([11])
     zoom = tf.exp(0.2 * chance[1] - 0.1)
     scale_x, scale_y = (tf.where(chance[i] < 0.5, -zoom, zoom) for i in (2, 3))

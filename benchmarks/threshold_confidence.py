@@ -2,7 +2,7 @@
 
 Five networks score the recordings that they were not trained on, as in classifier_cross_validation.py. From these
 scores, validation sets of different sizes are drawn: single patches, as the guarantee assumes, or whole recordings, as
-in practice. A threshold is chosen on each set. The real rates are taken to be those on all patches together.
+in practice. A threshold is chosen on each set. The rates on all patches together count as the real rates.
 
     .venv/bin/python benchmarks/threshold_confidence.py --data-root data --filters 8 8 16 16
 
@@ -45,7 +45,7 @@ def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: boo
 
 
 def measure(labels, scores, recording, draws: int) -> list[dict]:
-    """Returns a row for each way of drawing, each size and each confidence.
+    """Returns a row for each combination of drawing method, size and confidence.
 
     Each row contains the fraction of the sets whose false positive rate exceeds the limit, and the lost recall.
     """

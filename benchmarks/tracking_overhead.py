@@ -138,7 +138,7 @@ def train(url: str, folder: Path, seconds: float, block: int) -> dict:
 
 
 def _cpu_seconds(run) -> float:
-    """Returns the CPU time of the mirror process so far."""
+    """Returns the CPU time that the mirror process has used so far."""
     fields = Path(f"/proc/{run.mirror.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -193,7 +193,7 @@ class _Clock:
         return self.watched[-1][1] - before[-1] < 0.05 and self.watched[-1][1] > 1
 
     def result(self) -> dict:
-        """Compares each block during which the mirror runs with the next block, by wall and CPU time."""
+        """For each block during which the mirror runs, compares its wall and CPU time with those of the next block."""
         wall, cpu = ([block[kind] for block in self.blocks] for kind in (0, 1))
         epoch_s = statistics.median(wall[1::2]) / self.block
         return {

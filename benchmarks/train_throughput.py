@@ -7,7 +7,7 @@
 .venv/bin/python benchmarks/train_throughput.py plot  draws the results in the JSON file
 .venv/bin/python benchmarks/train_throughput.py gpu  seconds per epoch on a GPU, with and without XLA; 10 minutes
 
-Each command adds its part to the JSON file. The machine should be otherwise idle.
+Each command adds its results to the JSON file. The machine should be otherwise idle.
 """
 
 import argparse

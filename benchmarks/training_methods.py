@@ -1,4 +1,4 @@
-"""Provides the two training methods that train_throughput.py compares; each can train an epoch and evaluate."""
+"""Provides the two training methods that train_throughput.py compares; each can train for an epoch and evaluate."""
 
 import importlib
 import json

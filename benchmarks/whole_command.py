@@ -1,6 +1,6 @@
 """Measures what `train.py` costs in addition to its epochs: start, end, memory and imports.
 
-To start the run under test, this file is called as a program: `python whole_command.py MODE MODULE ARGUMENT...`.
+To start the run under test, this file is run as a program: `python whole_command.py MODE MODULE ARGUMENT...`.
 """
 
 import importlib

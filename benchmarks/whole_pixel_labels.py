@@ -1,11 +1,11 @@
 """Measures how labels in whole pixels affect the detector, compared with the fractional circles that cut.py writes.
 
 Annotated pictures are shifted and shrunk at random, so that near balls become far balls whose circles are known to
-fractions of a pixel. They are cut into patches, and two networks that were not trained on a patch's picture predict its
-circle. One network is trained on the exact circles, the other on circles whose centre and radius are rounded to whole
-pixels of the shrunk picture. The predictions of both networks are compared with the exact circles. Those of the first
-network are also compared with the rounded circles, because a team without fractional labels would measure its error
-that way.
+within a fraction of a pixel. The pictures are cut into patches, and the circle in each patch is predicted by two
+networks that were not trained on its picture. One network is trained on the exact circles, the other on circles whose
+centre and radius are rounded to whole pixels of the shrunk picture. The predictions of both networks are compared with
+the exact circles. The predictions of the first network are also compared with the rounded circles, because a team
+without fractional labels would measure its error that way.
 
     .venv/bin/python benchmarks/whole_pixel_labels.py FOLDER --seeds 3
 
@@ -87,7 +87,7 @@ def shrink(args: argparse.Namespace, folder: Path) -> Path:
 
 
 def patches_of(coco: Path, folder: Path) -> Patches:
-    """Makes the patches of all splits with cut.py and create_datasets."""
+    """Creates the patches of all splits with cut.py and create_datasets."""
     cut = ["cut.py", coco, "--output", folder / "patches", "--negatives", "0", "--per-ball", "6"]
     build_sets = ["ball_detection_datasets/create_datasets.py", "--naoth", folder / "patches", "--origins", "naoth"]
     build_sets += ["--output-dir", folder, "--max-leaks", "1", "--no-keep-linked"]
@@ -97,7 +97,7 @@ def patches_of(coco: Path, folder: Path) -> Patches:
 
 
 def on_whole_pixels(patches: Patches) -> Patches:
-    """Rounds centre and radius of all patches to whole pixels of the camera picture."""
+    """Rounds the centre and radius of every circle to whole pixels of the camera picture."""
     side = patches.side[:, None]
     return replace(patches, y=np.round(patches.y * side) / side)
 

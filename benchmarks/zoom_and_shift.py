@@ -15,7 +15,7 @@ def zoom_and_shift(x, y, zoom, shift_x, shift_y, offset=LABEL_OFFSET):
     balls that are hardly visible in the patch. A centre that is already outside the limits does not move.
 
     Args:
-        x, y, offset: as for `turn` of the detector's augmentation.
+        x, y, offset: as for `turn` in the detector's augmentation.
         zoom: [n] input pixels per output pixel; values below 1 enlarge the content.
         shift_x, shift_y: [n] pixels by which the content moves right and down.
 

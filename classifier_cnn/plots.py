@@ -15,7 +15,7 @@ WORST = 20  # patches per gallery
 
 
 def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
-    """Draws all pictures of a scored set of patches into an existing folder; `confidence`: see `curves`."""
+    """Saves all pictures of a scored set of patches in an existing folder; `confidence`: see `curves`."""
     before = f"{scored.name}_" if scored.name else ""
     curves(folder / f"{before}curves.png", scored, confidence)
     score_histogram(folder / f"{before}scores.png", scored)

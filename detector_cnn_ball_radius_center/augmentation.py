@@ -29,7 +29,7 @@ def make_augmentation(
     Args:
         seed: seed for the noise.
         flips: mirror horizontally and vertically.
-        turns: transpose; together with flips, this gives quarter turns.
+        turns: transpose; together with flips, this produces quarter turns.
         offset: see `LABEL_OFFSET`.
         light: strength of the light changes; with 1, the brightness changes by up to 30 grey levels, the contrast by up
             to 30 %, and the tone by up to 0.3.

@@ -1,8 +1,8 @@
-"""Defines the losses for training the detector, with the names that --loss uses.
+"""Defines the losses for training the detector, under the names that --loss accepts.
 
 A circle is [radius, center_x, center_y] in fractions of the patch; the origin is its top left corner. Every patch of a
-detection file shows a ball (dataset_tools/building/choose_patches.py), so the losses need no case for patches without a
-ball.
+detection file shows a ball (dataset_tools/building/choose_patches.py), so the losses need no special case for patches
+without a ball.
 """
 
 import math
@@ -17,7 +17,7 @@ SMALLEST_RADIUS = 0.01  # fraction of the patch; the IoU of a smaller predicted 
 
 
 def make_loss(name: str) -> Callable:
-    """Makes the loss that `--loss` names.
+    """Returns the loss for a name that `--loss` accepts.
 
     Returns:
         (true circles [n, 3], predicted circles [n, 3]) -> loss per patch [n].

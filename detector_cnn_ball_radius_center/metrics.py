@@ -17,7 +17,7 @@ def checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
     if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
         raise ValueError(f"Labels and circles must both be [n, 3] with n > 0. Received: {y.shape}, {circles.shape}")
     if not np.isfinite(circles).all() or not np.isfinite(y).all():
-        raise ValueError(f"Circles must be finite numbers. Received: {np.sum(~np.isfinite(circles))} that are not")
+        raise ValueError(f"Values of circles must be finite. Received: {np.sum(~np.isfinite(circles))} that are not")
     return y, circles
 
 

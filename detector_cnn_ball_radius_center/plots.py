@@ -17,7 +17,7 @@ TARGETS = ("radius", "x of the centre", "y of the centre")
 
 
 def write_all(folder: Path, patches: Patches, circles, name: str = "") -> None:
-    """Draws all pictures of a set of patches with predicted circles, [n, 3], into an existing folder.
+    """Saves all pictures of a set of patches and their predicted circles, [n, 3], in an existing folder.
 
     `name` is `validation` or `test`, for the titles and as a prefix of the file names.
     """
@@ -82,7 +82,7 @@ def draw_circle(axes, circle, place: tuple[float, float, float], colour: str, li
 
 
 def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Draws the centre error against the radius, and the median centre error by true position in the patch."""
+    """Plots the centre error against the radius, and the median centre error by true position in the patch."""
     y, error = np.asarray(y, float), metrics.center_errors(y, circles) * size
     where = f" on {name}" if name else ""
     with plots.figure(path, height=9.6) as drawing:
@@ -116,7 +116,7 @@ def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> 
 
 
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Draws predicted against true values; a slope below one means that the predictions tend towards the mean."""
+    """Plots predicted against true values; a slope below one means that the predictions tend towards the mean."""
     y, circles = np.asarray(y, float), np.asarray(circles, float)
     with plots.figure(path, height=7.6) as drawing:
         panels = drawing.subplots(2, 2).ravel()
@@ -143,7 +143,7 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
-    """Draws how many balls are detected, in total and with enough overlap, against false positives.
+    """Plots how many balls are detected, in total and with enough overlap, against false positives.
 
     The values at the chosen threshold are marked.
 

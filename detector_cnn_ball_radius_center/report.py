@@ -41,7 +41,7 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
 
 
 def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
-    """Reads the files of evaluate.py, scores a saved model on them, writes the report to a new folder, and prints it.
+    """Reads the files for evaluate.py, scores a saved model on them, writes the report to a new folder, and prints it.
 
     Raises:
         UserError: files cannot be read or scored together, or the model expects patches of another shape.

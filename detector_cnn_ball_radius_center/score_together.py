@@ -64,7 +64,7 @@ def check_family(classification: Path, detection: Path) -> None:
     if len(set(kinds)) > 1:
         raise UserError(
             f"the two files belong to different families. Received: {kinds[0]} and {kinds[1]}. "
-            "Use a classification and a detection file of one family."
+            "Use a classification and a detection file from the same family."
         )
 
 

@@ -71,7 +71,7 @@ def check_patches(classification, detection) -> None:
         shapes = ("x".join(map(str, part.X.shape[1:])) for part in (classification, detection))
         raise UserError(
             f"the two files have patches of different sizes or colours. Received: {' and '.join(shapes)}. "
-            "Use a classification and a detection file of one family."
+            "Use a classification and a detection file from the same family."
         )
     if not (classification.y == 0).any():
         raise UserError(f"all patches show a ball. Received: {', '.join(classification.files)}. Choose another file.")

@@ -86,7 +86,7 @@ def prepare(model, options: Options, splits):
 
 
 def finish(run, options: Options, splits, model, history) -> None:
-    """Saves the model, evaluates it on validation and once on test if there is a test split, and prints the results."""
+    """Saves the model, evaluates it on the validation split and once on any test split, and prints the results."""
     run.save_model(model, history)  # this is the first step, so that the model is not lost if a later step fails
     predict = make_predictor(model)
     mean_circle = splits.train.y.mean(0).tolist()

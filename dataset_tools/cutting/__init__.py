@@ -1,1 +1,1 @@
-"""Cuts annotated pictures into patch archives in NaoTH's format. `building` makes datasets from them."""
+"""Cuts annotated pictures into patch archives in NaoTH's format. `building` creates datasets from them."""

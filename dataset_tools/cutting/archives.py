@@ -11,7 +11,7 @@ from pathlib import Path
 from common.cli.stop_request import uninterrupted
 from common.errors import UserError
 
-DATE = (1980, 1, 1, 0, 0, 0)  # date of all members; it is constant, so that identical patches give identical archives
+DATE = (1980, 1, 1, 0, 0, 0)  # date of all members; constant, so that identical patches produce identical archives
 BUFFER = 1 << 20  # bytes written at a time
 NAME_MAX = 150  # maximum number of bytes in a recording's name
 
@@ -32,7 +32,7 @@ def check(root: Path, names: Iterable[str], replace: bool) -> None:
     """Checks that no archive would be overwritten, unless `replace` is True.
 
     Raises:
-        UserError: an archive of one of these names already exists, as a zip or as a folder.
+        UserError: an archive with one of these names already exists, as a zip or as a folder.
     """
     there = sorted(name for name in names if (root / name).exists() or (root / name).with_suffix("").exists())
     if there and not replace:

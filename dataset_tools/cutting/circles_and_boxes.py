@@ -24,7 +24,7 @@ Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Circle(NamedTuple):
-    """A ball in pixels from the top left corner of the picture, and its annotated box."""
+    """A ball, in pixels from the top left corner of the picture, and its annotated box."""
 
     radius: float
     x: float

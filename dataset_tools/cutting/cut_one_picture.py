@@ -20,7 +20,7 @@ from dataset_tools.cutting.options import Geometry
 from dataset_tools.sources.labels import BALL_ABOVE, BOX, Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-PATCH_SIDE_MAX = 256  # pixels; a larger picture is not accepted as a patch that is already cut
+PATCH_SIDE_MAX = 256  # pixels; a larger picture is not accepted as a patch that has already been cut
 
 Text = dict[str, object]
 Found = Iterator[tuple[np.ndarray, Text] | Skipped]  # pixels and text chunks of each patch
@@ -139,7 +139,7 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
 
 
 def _whole(image, record: Record, camera: str) -> Found:
-    """Yields a patch that is already cut.
+    """Yields a patch that has already been cut.
 
     The text `subsampled` means that the patch's side says nothing about the object's size.
     """
@@ -150,7 +150,7 @@ def _whole(image, record: Record, camera: str) -> Found:
 
 
 def _of_rows(record: Record, camera: str) -> Found:
-    """Yields the patches of an HDF5 file with labels."""
+    """Yields the labelled patches of an HDF5 file."""
     start, count, group, _ = record.place
     try:
         with closing(open_hdf5(record.picture, (f"{group}/data", f"{group}/labels"))) as file:

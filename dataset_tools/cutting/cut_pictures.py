@@ -1,4 +1,4 @@
-"""Makes patch archives: reads annotations, groups pictures by recording, cuts patches in parallel, writes zips."""
+"""Creates patch archives: reads annotations, groups pictures by recording, cuts patches in parallel, writes zips."""
 
 import sys
 from collections import Counter
@@ -29,7 +29,7 @@ WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may be in a log
 
 
 def cut(settings: Settings) -> None:
-    """Writes the archives of all sources and reports their content.
+    """Writes the archives of all sources and reports their contents.
 
     Raises:
         UserError: a source cannot be read, there is nothing to cut, archives already exist, or the disk is full.
@@ -83,7 +83,7 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
     is_log = any(source.format == "naoth-log" for source in sources)
     if annotations and (not is_log or any(source.format not in WITH_NAMES for source in annotations)):
         formats = ", ".join(source.format for source in (*sources, *annotations))
-        raise UserError(f"--annotations must be COCO or Label Studio files for a log. Received: {formats}.")
+        raise UserError(f"--annotations takes COCO or Label Studio files, and needs a log. Received: {formats}.")
     guessed = 0
     with progress_bar(desc="  reading", unit=" pictures") as bar:
         for item in recognise.records(sources, classes, annotations, settings.recording):
@@ -99,7 +99,7 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
 
 
 def _sources(paths: Iterable[Path], *how) -> dict[Source, None]:
-    """Returns the sources at the given paths without repetitions; `how` is passed on to `recognise`."""
+    """Returns the sources at the given paths, without duplicates; `how` is passed on to `recognise`."""
     return dict.fromkeys(source for path in paths for source in recognise.recognise(path.resolve(), *how))
 
 

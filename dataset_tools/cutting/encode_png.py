@@ -1,4 +1,4 @@
-"""Encodes patches as PNG with the text chunks of NaoTH; identical patches give identical bytes."""
+"""Encodes patches as PNG with the text chunks of NaoTH; identical patches produce identical bytes."""
 
 import struct
 import zlib

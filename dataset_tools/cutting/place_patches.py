@@ -49,7 +49,7 @@ def _side(side: float, scene: Scene, geometry: Geometry) -> int:
 
 
 def _inside(x: float, y: float, side: int, scene: Scene) -> Patch:
-    """Returns a patch around a point, moved into the picture because the robot's candidates are always inside."""
+    """Returns a patch around a point, moved into the picture because the robot's candidates are always inside it."""
     left, top = round(x - side / 2), round(y - side / 2)
     return min(max(left, 0), scene.width - side), min(max(top, 0), scene.height - side), side
 

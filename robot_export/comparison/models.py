@@ -45,7 +45,9 @@ def notes(models: Sequence[Scorer], patches) -> list[str]:
     text = "{} was trained on these patches; use other patches for a comparison"
     found = [text.format(model.name) for model in models if model.trained_on == patches.digest]
     if len({model.rule for model in models}) > 1:
-        found.append("the models' patches were sampled with different rules; these files follow at most one of them")
+        found.append(
+            "the models' patches were sampled with different rules; these files were sampled with at most one of them"
+        )
     names = 0 if patches.recording is None else len(set(patches.recording))
     if names < 2:
         known = "only one recording" if names else "the files name no recordings"

@@ -13,7 +13,7 @@ PATCH_FILES = (".h5", ".hdf5")
 
 
 def compare_parser(description: str) -> Parser:
-    """Makes the argument parser of `compare.py`, to which a project may add its own options."""
+    """Creates the argument parser of `compare.py`, to which a project may add its own options."""
     parser = Parser(description=description)
     text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)

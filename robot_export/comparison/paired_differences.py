@@ -51,9 +51,9 @@ class Subject:
 
     task: the task of the patches. columns: the names of the outputs.
     measures: the metrics; the first one decides which model is better.
-    measure: takes (patches, answers, threshold) and returns a function. The argument of the returned function is
-        int [n], how many times each patch was drawn. Its result has one float per metric, or one None per metric if
-        the metrics are undefined.
+    measure: takes (patches, answers, threshold) and returns a function. The returned function takes int [n],
+        the number of times that each patch was drawn, and returns one float per metric, or one None per metric if the
+        metrics are undefined.
     errors: takes (y, answers, threshold) and returns {kind of error: bool [n]}.
     gallery: takes (path, patches, answers of both models, chosen, title, subtitle) and draws the chosen patches.
     groups: takes y and returns {name: the group of each patch, str [n]}, in addition to the usual groups.
@@ -69,7 +69,7 @@ class Subject:
 
 
 def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], files: list[Path]) -> None:
-    """Compares all other models with the first model on the files' patches; prints and saves the results.
+    """Compares all other models with the first model on the patches of the files; prints and saves the results.
 
     Args:
         arguments: the arguments of compare.py.

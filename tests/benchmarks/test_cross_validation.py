@@ -52,7 +52,7 @@ def test_every_patch_is_predicted_by_a_network_that_has_not_seen_it(task, option
 
 
 def test_differences_are_paired_by_ball(monkeypatch, tmp_path):
-    """The second predictions are better by the same amount for every ball, so the interval has a width of zero."""
+    """The second set of predictions is better by the same amount for every ball, so the interval has zero width."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from detector_cross_validation import differences, earlier_answers, summary
 

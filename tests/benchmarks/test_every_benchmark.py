@@ -70,7 +70,7 @@ def naoth_logs(folder) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Makes a working folder: a family, a small synthetic dataset, logs, annotated pictures and a model."""
+    """Creates a working folder: a family, a small synthetic dataset, logs, annotated pictures and a model."""
     folder = tmp_path_factory.mktemp("benchmarks")
     family = parse_stem(DEFAULT_STEMS["classification"], "classification")
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Checks which patches the benchmark robot_targets.py reads and what it counts, without training."""
+"""Checks, without training, which patches the benchmark robot_targets.py reads and what it counts."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Checks that the benchmark draws validation sets as its docstring says, without training."""
+"""Checks, without training, that the benchmark draws validation sets as its docstring says."""
 
 import sys
 

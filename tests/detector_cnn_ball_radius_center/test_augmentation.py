@@ -31,7 +31,7 @@ def disc(circle, size=16, cells=8):
 
 
 def measured(x):
-    """Measures [radius, center_x, center_y] of discs that are inside their patch, from area and centroid."""
+    """Measures [radius, center_x, center_y] of discs that are inside their patch, from their area and centroid."""
     size, mass = x.shape[1], x[..., 0] / 255
     place = (np.arange(size) + 0.5) / size
     area = mass.sum((1, 2))
@@ -81,7 +81,7 @@ def test_shift_is_the_distance_that_the_content_moves():
 def test_flip_is_exact_and_mirrors_only_the_chosen_patches(planes):
     x = (
         np.random.default_rng(0).integers(0, 256, (4, 12, 16, planes)).astype(np.float32)
-    )  # wider than high, so that the test fails if the axes are mixed up
+    )  # wider than tall, so that the test fails if the axes are mixed up
     found = flip(tf.constant(x), tf.constant([False, True, False, True]), tf.constant([False, False, True, True]))
     for mirrored, original, axes in zip(found.numpy(), x, ((), 1, 0, (0, 1)), strict=True):
         np.testing.assert_array_equal(mirrored, np.flip(original, axes))

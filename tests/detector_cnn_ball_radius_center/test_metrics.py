@@ -30,7 +30,7 @@ def test_iou_agrees_with_counting_cells(seed):
         ((0.4, 0.5, 0.5), (0.4, 0.5, 0.5), 1),
         ((0.4, 0.5, 0.5), (0.2, 0.5, 0.5), 0.25),  # one circle inside the other: the ratio of their areas
         ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # one circle inside the other, and touching it
-        ((0.2, 0.2, 0.5), (0.2, 0.6, 0.5), 0),  # touching from outside
+        ((0.2, 0.2, 0.5), (0.2, 0.6, 0.5), 0),  # the circles touch externally
         ((0.2, 0.1, 0.1), (0.2, 0.9, 0.9), 0),
         ((0.4, 0.5, 0.5), (-0.4, 0.5, 0.5), 0),  # a circle with a negative radius is empty
         ((0.4, 0.5, 0.5), (0.0, 0.5, 0.5), 0),

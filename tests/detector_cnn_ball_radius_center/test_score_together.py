@@ -29,7 +29,7 @@ def model(path, outputs, side=16, channels=1):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Makes a folder with a classifier run that has a threshold, a detector, and a patch file for each model."""
+    """Creates a folder with a classifier run that has a threshold, a detector, and a patch file for each model."""
     folder = tmp_path_factory.mktemp("pair")
     model(folder / "run" / "model.keras", 1)
     (folder / "run" / "model.json").write_text(json.dumps({"threshold": {"keras": 0.6}}))

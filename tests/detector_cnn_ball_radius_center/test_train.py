@@ -27,7 +27,7 @@ EPOCHS = ("--epochs", "25")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """Returns --data-train and --data-val with tiny files. There is no test file, as in the older families."""
+    """Returns --data-train and --data-val with tiny files. As in the older families, there is no test file."""
     folder = tmp_path_factory.mktemp("patches")
     arguments = []
     for seed, split in enumerate(("train", "val")):
@@ -115,7 +115,7 @@ def test_every_loss_improves_the_detector(loss, files):
     options = parse_args([*SMALL, "--loss", loss, "--epochs", "8"])
     train_part, validation = (read_patches(path, "detection") for path in files[1::2])
     splits = SimpleNamespace(train=train_part, validation=validation)
-    keras.utils.set_random_seed(1)  # with some initial weights, such a small network does not learn with circle-iou
+    keras.utils.set_random_seed(1)  # for some initial weights, a network this small does not learn with circle-iou
     trainer, validate = training.prepare(*training.build(options, splits), splits)
     before = validate()
     for epoch in range(8):
@@ -127,7 +127,7 @@ def test_every_loss_improves_the_detector(loss, files):
 
 
 def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(finished, files, tmp_path, monkeypatch):
-    """After SIGTERM, the model and the pictures are complete. The resumed run ends with the weights of `finished`."""
+    """After SIGTERM, the model and the pictures are complete. The resumed run has the same weights as `finished`."""
     calls, original = [], RunFolder.epoch
 
     def report(self, number, numbers):

@@ -84,7 +84,7 @@ def test_nothing_is_written_if_nothing_can_be_cut(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--annotations", "{boxes}"], "--annotations must be COCO or Label Studio files for a log"),
+        (["--annotations", "{boxes}"], "--annotations takes COCO or Label Studio files, and needs a log"),
         (["--format", "voc"], "nothing to cut"),
         (["--format", "yolov8"], "--format must be one of yolo, coco"),
     ],

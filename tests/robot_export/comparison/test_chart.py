@@ -36,7 +36,7 @@ def count(picture: np.ndarray, colour: str) -> int:
 
 @pytest.fixture
 def texts(monkeypatch):
-    """Collects all texts of the last chart."""
+    """Collects all texts in the last chart."""
     found, save = [], Figure.savefig
 
     def kept(figure, *given, **more):

@@ -1,4 +1,4 @@
-"""Checks that only models for the same patches are compared, and that notes give reasons to doubt the result."""
+"""Checks that only models for the same patches are compared, and that warnings say why a result is doubtful."""
 
 from types import SimpleNamespace
 
