@@ -1,4 +1,4 @@
-"""Measures the effect of stronger light changes and of synthetic patches at a venue that is not in the training data.
+"""Measures the effect of stronger lighting changes and synthetic patches at a venue that is not in the training data.
 
 For each venue, every variant is trained with the same seeds, without that venue's patches, and then evaluated on them.
 All variants are trained on the same number of patches.
@@ -32,7 +32,7 @@ from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
 from dataset_tools.synthetic.render_files import synthetic_files
 
-VARIANTS = {  # name: (strength of the light changes, fraction of synthetic patches)
+VARIANTS = {  # name: (strength of the lighting changes, fraction of synthetic patches)
     "the recipe": (1.0, 0.0),
     "light x 1.7": (1.7, 0.0),
     "a fifth synthetic": (1.0, 0.2),

@@ -67,7 +67,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     group.add_argument(
         "--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="label offset (%(default)s)"
     )
-    group.add_argument("--light", type=float, default=LIGHT, help="strength of light changes (%(default)s)")
+    group.add_argument("--light", type=float, default=LIGHT, help="strength of the lighting changes (%(default)s)")
     group.add_argument("--noise", type=float, default=NOISE, help="maximum noise, in grey levels (%(default)s)")
     group.add_argument("--shift", type=float, default=0.0, help="maximum shift in pixels, bilinear (%(default)s)")
     group.add_argument("--whole-pixels", action=switch, default=False, help="--shift without interpolation")

@@ -9,15 +9,15 @@ from common.training import augmentation_ops
 
 
 def make_augmentation(seed: int, light: float = 1.0) -> Callable:
-    """Makes the augmentation of the default recipe.
+    """Creates the augmentation of the default recipe.
 
-    The geometry changes first, because its interpolation would blur the noise. The light changes next; then noise is
-    added, and the values are clipped to 0..255.
+    The geometry changes first, because its interpolation would blur the noise. The lighting is changed next; then noise
+    is added, and the values are clipped to 0..255.
 
     Args:
         seed: seed for the noise.
-        light: strength of the light changes. With 1, the brightness changes by up to 30 grey levels, the contrast by up
-            to 30 %, and the tone by up to 0.3.
+        light: strength of the lighting changes. With 1, the brightness changes by up to 30 grey levels, the contrast by
+            up to 30 %, and the tone by up to 0.3.
 
     Returns:
         A function (x float32 [n, h, w, c] in 0..255, y [n], seed int32 [2]) -> (x, y); each patch is changed

@@ -23,7 +23,7 @@ from robot_export.comparison.options import compare_parser, divide
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line, checks it without opening a patch file, and compares the models."""
     parser = compare_parser((__doc__ or " ").splitlines()[0])
-    text = "threshold for models without a threshold: a score of X or higher counts as a ball (default for .keras: 0.5)"
+    text = "threshold for models that have none: a score of X or higher counts as a ball (default for .keras: 0.5)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     text = f"false positive rate at which the recall of all models is compared (default: {MAX_FPR})"
     parser.add_argument("--max-fpr", type=float, default=MAX_FPR, metavar="X", help=text)

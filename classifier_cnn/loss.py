@@ -1,4 +1,4 @@
-"""Makes the loss for training the classifier: cross-entropy of the logit, with a weight for balls."""
+"""Creates the loss for training the classifier: cross-entropy of the logit, with a weight for balls."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def make_loss(positive_weight: float = 1.0) -> Callable:
-    """Makes the loss: sigmoid cross-entropy, computed from the logit so that it never overflows.
+    """Creates the loss: sigmoid cross-entropy, computed from the logit so that it never overflows.
 
     Args:
         positive_weight: weight of a ball relative to a patch without a ball.

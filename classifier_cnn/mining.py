@@ -34,7 +34,7 @@ RECORDINGS_SHOWN = 40  # maximum number of recordings in the report
 WORDS = {
     "nearest": "nearest to a score of 0.5",
     "models": "on which the models disagree most",
-    "views": "whose flipped and shifted copies get the most different scores",
+    "views": "whose scores change most when the patches are flipped or shifted",
 }
 NO_BALLS = np.empty((0, 3)), np.empty(0)
 
@@ -53,7 +53,7 @@ def mine_with(arguments: argparse.Namespace) -> None:
         _mine(arguments, scorers, folder)
     print((place / "report.md").read_text(encoding="utf-8").rstrip())
     print(f"{time.perf_counter() - start:.0f} s; sheets, table, tasks and report: {place}")
-    if arguments.negatives and any(arguments.negatives.glob("*/*.zip")):  # no zip is written if there is no false alarm
+    if arguments.negatives and any(arguments.negatives.glob("*/*.zip")):  # without false alarms, no zip is written
         script = "dataset_tools/ball_classification_datasets/create_datasets.py"
         words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
         print(f"Build datasets with the negatives: {launch.command(script, *words)}")

@@ -1,4 +1,4 @@
-"""Finds balls in pictures, logs and patches: a classifier decides what is a ball; a detector can give its circle.
+"""Finds balls in pictures, logs and patches: a classifier decides what is a ball; a detector can provide its circle.
 
 python3 predict.py MODEL SOURCE...
 python3 predict.py MODEL game.log --detector RUN --label-studio
@@ -23,7 +23,7 @@ from robot_export.foreign_options import add_foreign_options, check_models
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line and finds balls in the sources."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
-    text = "run or file of a detector that gives the circles (default: circles in the middle of the patches)"
+    text = "run or file of a detector that provides the circles (default: circles in the middle of the patches)"
     parser.add_argument("--detector", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)

@@ -37,8 +37,8 @@ def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=Non
     scores make this probability smaller. If there are too few negatives for a guarantee, or `confidence` is 0, the rate
     on these patches is <= `max_fpr`.
 
-    Of the thresholds that find the same balls, the one with the fewest false positives is chosen. The lowest allowed
-    threshold would be among saturated scores near 0 if the classes are well separated. The chosen threshold is midway
+    Of the thresholds that find the same balls, the one with the fewest false positives is chosen. If the classes are
+    well separated, the lowest allowed threshold is among saturated scores near 0. The chosen threshold is midway
     between the lowest detected score and the next lower score, so that rounding in another runtime changes no decision.
 
     Args:

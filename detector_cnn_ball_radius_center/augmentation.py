@@ -12,15 +12,15 @@ from common.training import augmentation_ops
 # In a 16x16 patch, the offset is about a tenth of a pixel. It comes from how the patches were sampled and labelled, so
 # a flip of the patch does not change the direction of the offset.
 LABEL_OFFSET = (0.004, 0.01)
-# The strength of the light changes (see `make_augmentation`), and the largest standard deviation of the noise in grey
-# levels.
+# The strength of the lighting changes (see `make_augmentation`), and the largest standard deviation of the noise in
+# grey levels.
 LIGHT, NOISE = 1.0, 6.0
 
 
 def make_augmentation(
     seed: int, flips: bool = True, turns: bool = True, offset=LABEL_OFFSET, light: float = LIGHT, noise: float = NOISE
 ) -> Callable:
-    """Makes the augmentation.
+    """Creates the augmentation.
 
     The defaults are the values of the recipe. Other values are for measuring the effect of a single part of the recipe.
 
@@ -31,8 +31,8 @@ def make_augmentation(
         flips: mirror horizontally and vertically.
         turns: transpose; together with flips, this produces quarter turns.
         offset: see `LABEL_OFFSET`.
-        light: strength of the light changes; with 1, the brightness changes by up to 30 grey levels, the contrast by up
-            to 30 %, and the tone by up to 0.3.
+        light: strength of the lighting changes; with 1, the brightness changes by up to 30 grey levels, the contrast by
+            up to 30 %, and the tone by up to 0.3.
         noise: largest standard deviation, in grey levels.
 
     Returns:

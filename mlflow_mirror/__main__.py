@@ -21,7 +21,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(prog="python3 mlflow_mirror", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sync = commands.add_parser("sync", help="send what is missing; mark runs as ended if their process has died")
-    status = commands.add_parser("status", help="list the runs, their servers and what is still missing on each server")
+    status = commands.add_parser("status", help="list the runs, their servers and what each server still lacks")
     sync.add_argument("--to", metavar="SERVER", help="send runs to this server: default, deepl, local or an address")
     for command in (sync, status):
         command.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders or names (default: all)")

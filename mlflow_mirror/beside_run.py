@@ -2,12 +2,12 @@
 
 python -m mlflow_mirror.beside_run RUN SERVER...
 
-The mirror is a process and not a thread for three reasons. A request that hangs can be stopped by ending the process,
-so a run never waits for long. If a run is killed, the process lives on and reports the run's end. Importing MLflow and
-encoding JSON cannot slow down the training. (However, no difference in speed was measured.)
+The mirror is a process rather than a thread for three reasons. A request that hangs can be stopped by ending the
+process, so a run never waits for long. If a run is killed, the mirror lives on and reports the run's end. Importing
+MLflow and encoding JSON cannot slow down training. (However, no difference in speed was measured.)
 
-The process runs until its stdin is closed, because the training has ended or died. Then the process sends the remaining
-records, and ends.
+The mirror runs until its stdin is closed because training has ended or the training process has died. Then it sends the
+remaining records, and ends.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ LAST_SECONDS = 150.0  # time limit for sending the rest if the run died; otherwi
 
 
 def main() -> None:
-    """Sends one run and, if it is a grid, also the runs whose folders arrive on stdin, until the training ends.
+    """Sends one run and, if it is a grid, also the runs whose folders arrive on stdin, until training ends.
 
     Arguments: the run's folder, and the servers that the user chose; other servers named in the folder get nothing.
     There is one thread for each server.

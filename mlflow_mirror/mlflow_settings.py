@@ -6,8 +6,8 @@ import warnings
 
 from common.cli import launch
 
-# Time limit for a request. Even a server that takes a minute for every answer receives everything. The training never
-# waits for these requests.
+# Time limit for a request. Even a server that takes a minute to answer each request receives everything. Training
+# never waits for these requests.
 _REQUEST_SECONDS = 90
 
 

@@ -68,7 +68,7 @@ class Files:
 
 
 def forget_missing(store: Store, mark: Mark, location: str) -> set[str]:
-    """Removes from the mark the files that are missing on the server; returns their paths on the server.
+    """Removes from the mark the files that are missing from the server; returns their paths on the server.
 
     Files are missing if the server's disk was replaced or restored from a backup, or if the files never arrived.
     """

@@ -22,7 +22,8 @@ def log(store: Store, run_id: str, batch: Batch, check: Callable[[], object] | N
         store, run_id: the server, and the id of the run on this server.
         batch: what to log.
         check: called if the server answers 500; it raises an error if the server accepts nothing at all. If it
-            raises none, a single item is assumed to be refused, for example because the database cannot store its text.
+            raises none, a single item is assumed to have been refused, for example because the database cannot store
+            its text.
 
     Returns:
         The items that the server refused, with the reasons; all others have arrived.

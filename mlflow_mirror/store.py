@@ -44,8 +44,8 @@ class Store:
         """Returns why the files of a run would be stored in the wrong place, or "" if the place is right.
 
         A server without an artifact store names a folder on its own disk, but MLflow would write to the disk of this
-        machine. Even a server with a loopback address can have a different disk than this machine (a container, a
-        tunnel). A local store that was moved still names its old folder.
+        machine. Even a server with a loopback address may not use this machine's disk (a container, a tunnel).
+        A local store that was moved still names its old folder.
         """
         parts = urlsplit(location)
         on_disk = parts.scheme in ("", "file")

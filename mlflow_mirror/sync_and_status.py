@@ -57,7 +57,7 @@ def _find_run(name: Path, output_dir: Path) -> Path:
             )
     raise UserError(
         f"There is no tracked run in this folder: it has no tracking/journal.jsonl. Received: {name}. "
-        f"Give a run in {output_dir}, or choose another folder of runs with --output-dir."
+        f"Name a run in {output_dir}, or choose another folder of runs with --output-dir."
     )
 
 
@@ -130,7 +130,7 @@ def _send(jobs: list[tuple[Path, str]], refused: int) -> bool:
     """Sends runs to their servers, one after the other; prints what is missing, and returns whether anything is
     missing.
 
-    refused: how many times a run is not sent to one of its servers because the user has not chosen this server.
+    refused: how many times a run was not sent to one of its servers because the user did not choose this server.
     """
     prepare()
     from mlflow_mirror.worker import Carrier

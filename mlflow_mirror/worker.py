@@ -53,7 +53,7 @@ class Carrier:
     def round(self) -> dict[Path, Fault]:
         """Sends the new records of all runs. Returns the faults by run; all other runs are complete.
 
-        A fault of one run does not stop the other runs. If the server is unreachable, the round ends, because every
+        A fault in one run does not stop the other runs. If the server is unreachable, the round ends, because every
         other run would have to wait for the same time limit.
         """
         faults, self.away = {}, ""

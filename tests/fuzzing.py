@@ -47,7 +47,7 @@ def survives(inputs: Iterator[bytes], read: Callable[[bytes], object]) -> Counte
         How many inputs were read, refused in one line, and refused in more than one line.
 
     Raises:
-        AssertionError: an input raised another exception or took more than SECONDS; the message gives its number.
+        AssertionError: an input caused another exception or took more than SECONDS; the message gives its number.
     """
 
     def too_long(*_):

@@ -124,7 +124,7 @@ def _names_of(module: str) -> frozenset[str]:
 
 
 def logic_lines(path: Path) -> int:
-    """Counts a file's lines without docstrings and comments; a statement over several lines counts as one line."""
+    """Counts a file's lines without docstrings or comments; a statement that spans several lines counts as one line."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:

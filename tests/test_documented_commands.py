@@ -61,7 +61,7 @@ def printed() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Makes what the commands need: an archive, an environment that points to it, and a run of each project."""
+    """Creates what the commands need: an archive, an environment that points to it, and a run of each project."""
     folder = tmp_path_factory.mktemp("place")
     for task, make in (("classification", classification_file), ("detection", detection_file)):
         for stem in STEMS[task]:
@@ -89,7 +89,7 @@ def place(tmp_path_factory):
             small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"
             ran(f"cd {project} && python3 train.py {small} --run-name {word}", ROOT, settings)
             (words[word],) = (folder / "runs").glob(f"*_{word}")
-        words["OTHER"] = shutil.copytree(words["CLASSIFIER"], folder / "other")  # comparisons refuse the same run twice
+        words["OTHER"] = shutil.copytree(words["CLASSIFIER"], folder / "other")  # a run cannot be compared with itself
         yield folder, settings, words
         server.shutdown()
 

@@ -99,7 +99,7 @@ def test_the_dockerfile_has_the_expected_instructions(project):
     assert "--require-hashes" in install
     assert all(lock in install for lock in LOCKS)
     assert names.index("RUN") < names.index("ENV")
-    assert "ARG" in names[names.index("ENV") :]  # the commit comes last, so that a new commit rebuilds no layer
+    assert "ARG" in names[names.index("ENV") :]  # the commit comes last, so that no layer is rebuilt for a new commit
     assert "ADD" not in names
     (user,) = (rest for name, rest in steps if name == "USER")
     assert re.fullmatch(r"[1-9]\d*:0", user)  # a number, because hosts that forbid root cannot check a user name

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def discs(n: int, seed: int, size: int = 16, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Draws discs on noise, [n, size, size, channels]; also returns their [radius, center_x, center_y] in fractions."""
+    """Draws discs on noise, [n, size, size, channels]; also returns their [radius, center_x, center_y] as fractions."""
     rng = np.random.default_rng(seed)
     circles = np.stack([rng.uniform(0.3, 0.5, n), *rng.uniform(0.4, 0.6, (2, n))], 1).astype(np.float32)
     pixel = (np.arange(size) + 0.5) / size
@@ -40,7 +40,7 @@ def bars(n: int, seed: int, size: int = 16, channels: int = 1) -> np.ndarray:
 
 
 def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16, channels: int = 1, **columns) -> Path:
-    """Writes n patches from two cameras and n / 50 recordings, and additional columns. Every third patch is a ball."""
+    """Writes n patches from two cameras and n / 50 recordings, plus extra columns. Every third patch shows a ball."""
     ball = np.arange(n) % 3 == 0
     X = bars(n, seed, size, channels)
     X[ball] = discs(int(ball.sum()), seed, size, channels)[0]

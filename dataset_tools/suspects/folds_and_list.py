@@ -31,14 +31,14 @@ def read_recordings(files: list[Path], task: str):
     """Reads the patches of the files, which must be from at least two recordings.
 
     Raises:
-        UserError: the files cannot be used or have fewer than two recordings, so no network could judge unseen labels.
+        UserError: files cannot be used or contain fewer than two recordings, so no network could judge unseen labels.
     """
     patches = concatenate([read_patches(path, task) for path in files])
     names = 0 if patches.recording is None else len(set(patches.recording))
     if names < 2:
         raise UserError(
-            f"labels are judged by networks that have not seen their recording, which needs at least two recordings. "
-            f"Received: {names or 'no names of recordings'} in {', '.join(patches.files)}."
+            f"labels are judged by networks that have not seen their recording; this requires at least two recordings. "
+            f"Received: {names or 'no recording names'} in {', '.join(patches.files)}."
         )
     return patches
 
@@ -72,7 +72,7 @@ def answers_by_fold(patches, folds: int, options: TrainingOptions, training):
 
 
 def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:
-    """Predicts each patch with the network that has not seen its recording: float32 [n, outputs].
+    """Returns the outputs for each patch from the network that has not seen its recording: float32 [n, outputs].
 
     The averaged weights after the last epoch are used, so nothing is chosen on the held-out patches.
 

@@ -19,7 +19,7 @@ def parse(
     """
     parser, defaults = Parser(description=description), kind()
     add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
-    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) with recordings; several are joined")
+    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) with recording names; all are joined")
     text = "number of networks, each trained without some of the recordings (default: %(default)s)"
     add("--folds", type=int, default=5, metavar="N", help=text)
     add(
@@ -33,7 +33,7 @@ def parse(
     add(
         "--dense", type=int, default=defaults.dense, metavar="N", help="units in the dense layer (default: %(default)s)"
     )
-    add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")
+    add("--epochs", type=int, metavar="N", help="epochs for each network (default: as in train.py)")
     add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (default: %(default)s)")
     add("--threads", type=int, default=1, metavar="N", help="number of CPU threads (default: %(default)s)")
     add("--output-dir", type=output_folder, metavar="DIR", help=RESULTS.format("suspects-FILE"))

@@ -1,4 +1,4 @@
-"""Tests that mine.py chooses useful patches, leaves out similar patches, and collects certified negatives."""
+"""Tests that mine.py chooses useful patches, leaves out similar ones and collects negatives from certified pictures."""
 
 import csv
 import json

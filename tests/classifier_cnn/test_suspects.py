@@ -83,7 +83,7 @@ def _circles(path):
     [
         (_one_class, (), "one class"),
         (_one_recording, (), "at least two recordings. Received: 1"),
-        (_no_recordings, (), "Received: no names of recordings"),
+        (_no_recordings, (), "Received: no recording names"),
         (_one_class_left, (), "only one class is left"),
         (_circles, (), "detection file"),
         (lambda path: path.touch(), (), "This file is empty."),

@@ -129,7 +129,7 @@ def test_in_a_simulation_the_limit_is_exceeded_as_rarely_as_promised(levels, neg
             passed = 1 - min(1, np.ceil(chosen.value * levels - 1e-6) / levels - 1 / levels if levels else chosen.value)
             exceeded[confidence] += passed > 0.05 + 1e-9
     assert exceeded[0.95] / tries <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / tries)
-    assert levels or exceeded[0] / tries > 0.35  # without a guarantee, the limit is exceeded often
+    assert levels or exceeded[0] / tries > 0.35  # without a guarantee, the limit is often exceeded
 
 
 def test_with_too_few_negatives_the_empirical_limit_is_used_and_the_missing_number_is_named():

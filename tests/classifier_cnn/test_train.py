@@ -22,14 +22,14 @@ from robot_export.cpp.weights import literal
 from ..tiny import ROOT, bars, check_sections, classification_file, environment, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--learning-rate", "0.01", "--tracking", "local")
-SMALL += ("--export", "none")  # the exports take seconds, so only some tests make them
+SMALL += ("--export", "none")  # an export takes seconds, so only some tests export
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
     """Returns --data-train, --data-val and --data-test with tiny files.
 
-    Each file has 50 patches without a ball for every patch size in the camera picture.
+    Each file has 50 patches without a ball for each of the four patch sizes in the camera picture.
     """
     folder = tmp_path_factory.mktemp("patches")
     arguments, side = [], np.tile([10, 20, 40, 80], 75)
@@ -235,7 +235,7 @@ def test_a_wrong_export_fails_the_run_but_keeps_its_model_and_metrics(files, tmp
     for name in ("false_positive_bound", "false_positive_rate_high"):
         value = literal(np.float32(whole["metrics"]["validation"][name]))
         assert f"static const float {name} = {value};" in (folder / "model.h").read_text()
-    # If export.py gets a different --max-fpr, the guarantee is for that rate.
+    # If export.py is given a different --max-fpr, the guarantee is for that rate.
     monkeypatch.setitem(plan_files.CHOICES, "all", ("keras",))
     export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--max-fpr", "0.3"])
     whole = json.loads((folder / "model.json").read_text())
@@ -258,7 +258,7 @@ def test_fine_tuning_starts_from_a_model(finished, files, tmp_path, monkeypatch)
 
 
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
-    """Without archive and cache, a dry run uses synthetic patches.
+    """Without an archive or a cache, a dry run uses synthetic patches.
 
     A warning, the run's name and its tags say that the patches are synthetic.
     """

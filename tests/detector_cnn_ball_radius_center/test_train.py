@@ -21,7 +21,7 @@ from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, parse_
 from ..tiny import ROOT, check_sections, classification_file, detection_file, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--tracking", "local")
-SMALL += ("--export", "none")  # the exports take seconds, so only some tests make them
+SMALL += ("--export", "none")  # an export takes seconds, so only some tests export
 EPOCHS = ("--epochs", "25")
 
 

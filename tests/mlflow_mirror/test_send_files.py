@@ -25,7 +25,7 @@ def test_a_file_that_the_server_does_not_list_is_reported_as_missing(mlflow_3, s
     (run.folder / "a.txt").write_text("x")
     run.artifact("a.txt")
     run.finish("FINISHED")
-    monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", lambda *_: None)  # as if the server kept no file
+    monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", lambda *_: None)  # as if the server kept no files
     assert sync_and_status.sync([run.folder], tmp_path) == 1
     assert missing(run.folder, mlflow_3.url) == "1 file (it was sent, but the server does not have it)"
     monkeypatch.undo()

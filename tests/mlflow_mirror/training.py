@@ -1,4 +1,4 @@
-"""Makes a run that trains no network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
+"""Simulates a run without training a network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
 
 import sys
 import time
