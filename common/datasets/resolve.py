@@ -19,7 +19,7 @@ from common.datasets.patch_file import BLOCK, stored_patches
 from common.errors import UserError
 
 SyntheticFiles = Callable[[str, Path], Mapping[str, Path]]  # (task, data root) -> a file per split
-ASK_AGAIN_S = 24 * 3600.0  # a file that is missing in the archive may be added later
+ASK_AGAIN_S = 24 * 3600.0  # a file that is missing from the archive may be added later
 
 
 @dataclass(frozen=True)

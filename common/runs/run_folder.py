@@ -159,7 +159,7 @@ def run_name(options: TrainingOptions, splits: Splits) -> str:
 def _check_same_data(path: Path, digests: dict[str, str]) -> None:
     config = read_config(path)
     before = config["datasets"]
-    if config["options"].get("init"):  # the entry is missing in older runs
+    if config["options"].get("init"):  # older runs have no such entry
         before.setdefault("init", digests.get("init"))
     changed = [split for split in before.keys() | digests.keys() if before.get(split) != digests.get(split)]
     if changed:
