@@ -26,9 +26,9 @@ def of_store(
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Assigns every patch to a side of the split.
 
-    The split of NaoTH recordings depends only on their numbers of patches, never on the task, colour, size, camera
-    or partial balls, so that a recording is on the same side in all families of one root. The Nao Devils' recordings
-    are split separately; patches without a recording (TK03) go into the training split.
+    The split of NaoTH recordings depends only on how many patches each recording has, never on the task, colour, size,
+    camera or partial balls, so that a recording is on the same side in all families of one root. The Nao Devils'
+    recordings are split separately; patches without a recording (TK03) go into the training split.
 
     Args:
         store: the patches.
