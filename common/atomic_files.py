@@ -73,7 +73,8 @@ def new_folder(wanted: Path | str) -> Path:
             return folder
     except OSError as error:
         raise UserError(
-            f"the folder cannot be created: {error.strerror}. Received: {wanted}. Choose another with --output-dir."
+            f"the output folder cannot be created: {error.strerror}. Received: {wanted}. "
+            "Choose another with --output-dir."
         ) from None
 
 

@@ -5,7 +5,7 @@ from common.runs.preflight import preflight
 from common.tracking import Server
 from dataset_tools.synthetic.render_files import synthetic_files
 from detector_cnn_ball_radius_center.options import Options
-from robot_export.robots import check_all
+from robot_export.robots import check_all, file_kinds
 
 TASK = "detection"
 
@@ -19,7 +19,8 @@ def load_data(options: Options) -> Splits:
         UserError: a dataset or file does not exist or cannot be used for training, or a robot cannot use the model.
     """
     splits = load_splits(TASK, options, synthetic_files)
-    check_all(options.robot, "detector", splits.train, options.accept_sampling)
+    kinds, train = file_kinds(options.robot, "detector"), splits.train
+    check_all(kinds, train.X.shape[1:], train.sampling, options.accept_sampling)
     return splits
 
 

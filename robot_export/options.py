@@ -13,7 +13,7 @@ from common.cli.program import Parser, check_files, output_folder
 from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
 from robot_export.model_json import read_beside
-from robot_export.robots import add_robot_options, check, file_kinds
+from robot_export.robots import add_robot_options, check_all, file_kinds
 
 # The keywords of C++23. The last line lists other names that the header or the compiler uses.
 RESERVED = """
@@ -61,8 +61,7 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
     kinds = file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
     model = find_model(arguments.model)
     if kinds and (known := read_beside(model)):
-        for robot, made in kinds.items():
-            check(robot, made, known.input.shape, known.input.sampling_rule, arguments.accept_sampling)
+        check_all(kinds, known.input.shape, known.input.sampling_rule, arguments.accept_sampling)
     if getattr(arguments, "detector", None) is not None:
         find_model(arguments.detector)
     for name in ("calibration", "validation"):

@@ -9,7 +9,7 @@ from robot_export.folded_network import FoldedNetwork, fold
 from robot_export.formats import CHOICES, FORMATS, Format
 from robot_export.layout import OWN, Layout
 from robot_export.model_json import Input
-from robot_export.robots import ROBOTS, Robot, check, file_kinds
+from robot_export.robots import ROBOTS, Robot, check_all, file_kinds
 
 # The fields of Input that must be the same in two models that share one file, and their names in messages.
 _SHARED = {"width": "size", "channels": "number of channels", "colour": "colour", "mean": "mean"}
@@ -65,7 +65,7 @@ def robot_kinds(job: Job) -> dict[str, str]:
     for name, kind in kinds.items():
         if kind == "joint":
             _check_joint(name, given, job.detector.input)
-        check(name, kind, given.shape, given.sampling_rule, job.accept_sampling)
+    check_all(kinds, given.shape, given.sampling_rule, job.accept_sampling)
     return kinds
 
 

@@ -145,10 +145,10 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
         )
 
 
-def check_all(names: Iterable[str], kind: str, patches, accept_sampling: bool) -> None:
-    """Calls `check` for each robot and a run's model; patches: the run's training Patches."""
-    for name in names:
-        check(name, kind, patches.X.shape[1:], patches.sampling, accept_sampling)
+def check_all(kinds: dict[str, str], shape: tuple[int, int, int], sampling: str | None, accept_sampling: bool) -> None:
+    """Calls `check` for each robot and the kind of its file, from `file_kinds`."""
+    for name, kind in kinds.items():
+        check(name, kind, shape, sampling, accept_sampling)
 
 
 def add_robot_options(parser) -> None:

@@ -108,7 +108,7 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
 
 
 def output_folder(text: str | Path) -> Path:
-    """Checks an output folder, which may not exist yet; raises a UserError if it cannot be made or written to."""
+    """Checks an output folder, which may not exist yet; raises a UserError if it cannot be created or written to."""
     path = _path(str(text))
     try:
         for nearest in (path, *path.absolute().parents):

@@ -42,7 +42,7 @@ class Classes(NamedTuple):
         names = [str(name) for name in names]
         if not any(self.kind(name) == BALL for name in names):
             shown = ", ".join(names[:8]) or "none"
-            raise UserError(f"{where}: no ball class. Received: {shown}. Choose one with --ball-class NAME.")
+            raise UserError(f"{where}: there is no ball class. Received: {shown}. Choose one with --ball-class NAME.")
 
 
 def _plain(name: object) -> str:

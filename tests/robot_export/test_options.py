@@ -50,6 +50,20 @@ def test_the_compiler_agrees(name):
     assert (done.returncode == 0) is (name in FREE)
 
 
+def refused_without(packages: tuple[str, ...], module: str, words: list[str]) -> str:
+    """Runs a program that must end with a one-line error before it imports these packages; returns the error."""
+    program = (
+        "import sys\n"
+        f"from {module} import main\n"
+        "from common.cli.program import run_main\n"
+        f"status = run_main(lambda: main({words!r}))\n"
+        f"sys.exit(status + sum(name in sys.modules for name in {packages!r}))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    return ended.stderr
+
+
 @pytest.mark.parametrize(
     ("module", "words", "message"),
     [
@@ -66,30 +80,12 @@ def test_the_compiler_agrees(name):
     ],
 )
 def test_a_robot_that_cannot_load_the_kind_of_model_is_refused_before_anything_is_read(module, words, message):
-    program = (
-        "import sys\n"
-        f"from {module} import main\n"
-        "from common.cli.program import run_main\n"
-        f"status = run_main(lambda: main({words!r}))\n"
-        "sys.exit(status + sum(name in sys.modules for name in ('numpy', 'h5py', 'tensorflow')))"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
-    assert message in ended.stderr
+    assert message in refused_without(("numpy", "h5py", "tensorflow"), module, words)
 
 
 def test_a_robot_that_cannot_use_the_patches_of_the_run_is_refused_before_tensorflow_is_loaded(folder):
-    given = [str(folder), "--robot", "hulks"]
-    program = (
-        "import sys\n"
-        "from classifier_cnn.export import main\n"
-        "from common.cli.program import run_main\n"
-        f"status = run_main(lambda: main({given!r}))\n"
-        "sys.exit(status + ('tensorflow' in sys.modules))"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
-    assert "takes 32x32 patches of Y only. Received: 16x16, 1 channel." in ended.stderr
+    said = refused_without(("tensorflow",), "classifier_cnn.export", [str(folder), "--robot", "hulks"])
+    assert "takes 32x32 patches of Y only. Received: 16x16, 1 channel." in said
 
 
 @pytest.mark.parametrize("of_a_run", [True, False])
